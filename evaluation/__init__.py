@@ -1,0 +1,1 @@
+"""One score per patient, and how sure we are."""

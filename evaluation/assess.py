@@ -1,0 +1,161 @@
+"""Scores -> figures: every metric with its interval, pooled over folds and fold by fold; ROC and PR with bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from evaluation import metrics
+from evaluation.intervals import bootstrap_weights, percentile_interval
+from evaluation.metrics import METRICS, Array
+from evaluation.runs import Scored
+
+GRID = np.linspace(0, 1, 101)  # false positive rate, or recall, where curves are averaged
+_BLOCK = 4_000_000  # weights held at once
+
+
+@dataclass
+class Assessment:
+    """What is known of one head on one sequence at one level ('patient' or 'slice').
+
+    values : {metric: {estimate, low, high}}; fold_auc : AUC of each test fold with both classes
+    roc, pr : {x, y, low, high} on GRID; confusion : {tp, fp, tn, fn}, of repeat 0
+    """
+
+    run: str
+    head: str
+    sequence: str
+    level: str
+    n_patients: int
+    n_units: int
+    n_positive: int
+    n_repeats: int
+    threshold: str
+    replicates: int
+    majority_accuracy: float
+    values: dict[str, dict[str, float]]
+    fold_auc: list[float]
+    mean_fold_auc: float
+    n_folds: int
+    roc: dict[str, list[float]] = field(default_factory=dict)
+    pr: dict[str, list[float]] = field(default_factory=dict)
+    confusion: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For report.json; NaN becomes None."""
+        return {k: _json(v) for k, v in vars(self).items()}
+
+
+def assess(scored: Scored, *, level: str, threshold: str = "0.5", replicates: int = 2000, seed: int = 0, curves: bool = False) -> Assessment:
+    """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
+
+    A replicate draws patients with replacement within each class; their slices and repeats come along. `threshold`
+    is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
+    Raises ValueError for youden where there are no other folds.
+    """
+    thresholds = fold_thresholds(scored, threshold)
+    patient_y = np.full(len(scored.patients), -1)
+    patient_y[scored.patient] = scored.y
+    rng = np.random.default_rng(seed)
+    estimates = _all_metrics(scored, metrics.ones(len(patient_y)), thresholds)
+    draws: dict[str, list[Array]] = {name: [] for name in METRICS}
+    done = 0
+    while done < replicates:
+        n = min(replicates - done, max(1, _BLOCK // max(1, len(scored.units))))
+        for name, values in _all_metrics(scored, bootstrap_weights(patient_y, n, rng), thresholds).items():
+            draws[name].append(values)
+        done += n
+    values = {}
+    for name in METRICS:
+        low, high = percentile_interval(np.concatenate(draws[name]))
+        values[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
+    fold_auc = _fold_aucs(scored)
+    majority = max(scored.y.mean(), 1 - scored.y.mean())
+    result = Assessment(
+        *scored.key, level, len(scored.patients), len(scored.units), int((scored.y == 1).sum()), len(scored.scores),
+        threshold, replicates, float(majority), values, fold_auc,
+        float(np.mean(fold_auc)) if fold_auc else float("nan"), len({(r, f) for r, row in enumerate(scored.fold) for f in row if f >= 0}),
+    )  # fmt: skip
+    if curves:
+        result.roc, result.pr = _curves(scored, patient_y, np.random.default_rng(seed), min(replicates, 500))
+        known = np.isfinite(scored.scores[0])
+        cells = metrics.confusion(scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum())), thresholds[0][known])
+        result.confusion = {k: int(c[0]) for k, c in zip(("tp", "fp", "tn", "fn"), cells, strict=True)}
+    return result
+
+
+def fold_thresholds(scored: Scored, threshold: str) -> Array:
+    """(R, n) the threshold that each unit is judged by."""
+    if threshold != "youden":
+        return np.full(scored.scores.shape, float(threshold))
+    out = np.full(scored.scores.shape, np.nan)
+    for r, (score, fold) in enumerate(zip(scored.scores, scored.fold, strict=True)):
+        for f in np.unique(fold[fold >= 0]):
+            others = (fold >= 0) & (fold != f)
+            if len(np.unique(scored.y[others])) < 2:
+                raise ValueError(
+                    f"--threshold youden is chosen on the other folds, and {scored.run} has none with both classes "
+                    f"beside fold {f}; use --threshold 0.5"
+                )
+            out[r, fold == f] = metrics.youden_threshold(scored.y[others], score[others])
+    return out
+
+
+def _all_metrics(scored: Scored, patient_weights: Array, thresholds: Array) -> dict[str, Array]:
+    """Each metric for each row of (B, patients) weights, averaged over repeats."""
+    totals: dict[str, list[Array]] = {name: [] for name in METRICS}
+    W = patient_weights[:, scored.patient]
+    for score, cut in zip(scored.scores, thresholds, strict=True):
+        known = np.isfinite(score)
+        y, s, w = scored.y[known], score[known], W if known.all() else W[:, known]
+        for name, (_, function, needs_threshold) in METRICS.items():
+            totals[name].append(function(y, s, w, cut[known]) if needs_threshold else function(y, s, w))
+    return {name: np.mean(values, axis=0) for name, values in totals.items()}
+
+
+def _fold_aucs(scored: Scored) -> list[float]:
+    out = []
+    for score, fold in zip(scored.scores, scored.fold, strict=True):
+        for f in np.unique(fold[fold >= 0]):
+            y, s = scored.y[fold == f], score[fold == f]
+            if len(np.unique(y)) == 2:
+                out.append(float(metrics.auc(y, s, metrics.ones(len(y)))[0]))
+    return out
+
+
+def _curves(scored: Scored, patient_y: Any, rng: np.random.Generator, replicates: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """ROC and PR of repeat 0 on GRID, with pointwise 95 % patient-bootstrap bands."""
+    known = np.isfinite(scored.scores[0])
+    y, s, owner = scored.y[known], scored.scores[0][known], scored.patient[known]
+    if len(np.unique(y)) < 2:
+        return {}, {}
+    rows = [_one_curve(y, s, w[owner]) for w in bootstrap_weights(patient_y, replicates, rng)]
+    tpr, precision = _one_curve(y, s, np.ones(len(y)))
+    bands = [np.quantile([row[k] for row in rows], [0.025, 0.975], axis=0) for k in (0, 1)]
+    named = [
+        {"x": GRID.tolist(), "y": line.tolist(), "low": band[0].tolist(), "high": band[1].tolist()}
+        for line, band in zip((tpr, precision), bands, strict=True)
+    ]
+    return named[0], named[1]
+
+
+def _one_curve(y: Any, s: Array, w: Array) -> tuple[Array, Array]:
+    """True positive rate at each false positive rate of GRID, and precision at each recall."""
+    order = np.argsort(-s, kind="stable")
+    last = np.r_[s[order][1:] != s[order][:-1], True]
+    tp, fp = (np.cumsum(w[order] * (y[order] == label))[last] for label in (1, 0))
+    tpr, fpr = np.r_[0, tp / tp[-1]], np.r_[0, fp / fp[-1]]
+    precision = tp / np.maximum(tp + fp, 1e-12)
+    at_recall = np.minimum(np.searchsorted(tpr[1:], GRID - 1e-12), len(precision) - 1)
+    keep = np.r_[fpr[1:] != fpr[:-1], True]  # of equal false positive rates the highest true positive rate
+    return np.interp(GRID, fpr[keep], tpr[keep]), precision[at_recall]
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _json(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_json(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

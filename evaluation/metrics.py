@@ -1,0 +1,123 @@
+"""Every metric, in one place, from labels and scores that carry their ids; weighted, so that the bootstrap is a matrix.
+
+Weights W : (B, n) say how often each row counts in each of B replicates; the plain estimate is one row of ones.
+All functions return (B,) float64, NaN where a replicate has one class only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int_]
+
+THRESHOLD = 0.5
+
+
+def _ratio(a: Array, b: Array) -> Array:
+    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
+
+
+def _tied_sums(y: Labels, score: Array, W: Array, *, descending: bool) -> tuple[Array, Array]:
+    """Weights of positives and negatives, (B, groups) each, summed over equal scores in order of score."""
+    order = np.argsort(-score if descending else score, kind="stable")
+    sorted_scores = score[order]
+    starts = np.flatnonzero(np.r_[True, sorted_scores[1:] != sorted_scores[:-1]])
+    w, positive = W[:, order], y[order] == 1
+    return (
+        np.add.reduceat(np.where(positive, w, 0), starts, axis=1),
+        np.add.reduceat(np.where(positive, 0, w), starts, axis=1),
+    )
+
+
+def auc(y: Labels, score: Array, W: Array) -> Array:
+    """Area under the ROC curve: P(positive above negative) + P(tie) / 2 (Hanley and McNeil 1982)."""
+    p, q = _tied_sums(y, score, W, descending=False)
+    below = np.cumsum(q, axis=1) - q
+    return _ratio((p * (below + q / 2)).sum(axis=1), p.sum(axis=1) * q.sum(axis=1))
+
+
+def average_precision(y: Labels, score: Array, W: Array) -> Array:
+    """Sum of precision times the step in recall, from the highest score down."""
+    p, q = _tied_sums(y, score, W, descending=True)
+    tp, total = np.cumsum(p, axis=1), np.cumsum(p + q, axis=1)
+    precision = np.divide(tp, total, out=np.zeros_like(tp), where=total > 0)
+    return _ratio((p * precision).sum(axis=1), p.sum(axis=1))
+
+
+def confusion(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> tuple[Array, Array, Array, Array]:
+    """(true positives, false positives, true negatives, false negatives); positive is score >= threshold."""
+    called = score >= threshold
+    return tuple(W @ (part.astype(float)) for part in (called & (y == 1), called & (y == 0), ~called & (y == 0), ~called & (y == 1)))  # type: ignore[return-value]
+
+
+def accuracy(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
+    """Share of right calls."""
+    tp, fp, tn, fn = confusion(y, score, W, threshold)
+    return _ratio(tp + tn, tp + fp + tn + fn)
+
+
+def sensitivity(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
+    """Share of positives that are called positive."""
+    tp, _, _, fn = confusion(y, score, W, threshold)
+    return _ratio(tp, tp + fn)
+
+
+def specificity(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
+    """Share of negatives that are called negative."""
+    _, fp, tn, _ = confusion(y, score, W, threshold)
+    return _ratio(tn, tn + fp)
+
+
+def balanced_accuracy(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
+    """Mean of sensitivity and specificity."""
+    return (sensitivity(y, score, W, threshold) + specificity(y, score, W, threshold)) / 2
+
+
+def f1(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
+    """Harmonic mean of precision and sensitivity; 0 where nothing is called positive."""
+    tp, fp, _, fn = confusion(y, score, W, threshold)
+    return _ratio(2 * tp, 2 * tp + fp + fn)
+
+
+def brier(y: Labels, score: Array, W: Array) -> Array:
+    """Mean squared distance of the score from the label (Brier 1950)."""
+    return _ratio(W @ np.square(score - y), W.sum(axis=1))
+
+
+def log_loss(y: Labels, score: Array, W: Array) -> Array:
+    """Mean negative log likelihood, scores clipped to 1e-7 ... 1 - 1e-7."""
+    s = np.clip(score, 1e-7, 1 - 1e-7)
+    return _ratio(W @ -(y * np.log(s) + (1 - y) * np.log1p(-s)), W.sum(axis=1))
+
+
+# name in report.json -> (title, function, needs a threshold)
+METRICS: dict[str, tuple[str, Callable[..., Array], bool]] = {
+    "auc": ("AUC", auc, False),
+    "average_precision": ("Average precision", average_precision, False),
+    "accuracy": ("Accuracy", accuracy, True),
+    "balanced_accuracy": ("Balanced accuracy", balanced_accuracy, True),
+    "sensitivity": ("Sensitivity", sensitivity, True),
+    "specificity": ("Specificity", specificity, True),
+    "f1": ("F1", f1, True),
+    "brier": ("Brier score", brier, False),
+    "log_loss": ("Log loss", log_loss, False),
+}
+
+
+def ones(n: int) -> Array:
+    """The weights of the plain estimate: (1, n)."""
+    return np.ones((1, n))
+
+
+def youden_threshold(y: Labels, score: Array) -> float:
+    """The score that maximises sensitivity + specificity - 1 (Youden 1950), midway to the next lower score."""
+    cuts = np.unique(score)
+    called = score[:, None] >= cuts[None, :]
+    positive = y == 1
+    gain = called[positive].mean(axis=0) - called[~positive].mean(axis=0)
+    best = int(np.argmax(gain))
+    return float(cuts[best] if best == 0 else (cuts[best] + cuts[best - 1]) / 2)

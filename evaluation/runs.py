@@ -1,0 +1,125 @@
+"""Read runs back: run.json, predictions.csv, slices.csv, curves.csv, joined by ids."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.metrics import Array, Labels
+from evaluation.patients import Prediction
+
+RUN_FORMAT, RUN_VERSION = "mgmt-radiogenomics/run", 1
+
+
+@dataclass
+class Scored:
+    """The out-of-fold scores of one head on one sequence.
+
+    units : n patients (or slices); patient : (n,) index of each unit's patient in `patients`
+    y : (n,) 0/1; scores, fold : (R, n) by repeat, NaN and -1 where a unit was not tested
+    """
+
+    run: str
+    head: str
+    sequence: str
+    units: list[str]
+    patients: list[str]
+    patient: Labels
+    y: Labels
+    scores: Array
+    fold: Labels
+    n_slices: Labels
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(run, head, sequence)."""
+        return self.run, self.head, self.sequence
+
+
+@dataclass
+class Run:
+    """A run as read from its folder."""
+
+    path: Path
+    name: str
+    about: dict[str, Any]
+    scored: list[Scored]
+    slices: list[Scored]
+    curves: list[dict[str, str]]
+
+
+def read_run(path: Path, name: str | None = None) -> Run:
+    """Read a run; `name` replaces the folder's name. Raises ValueError where a file is missing or damaged."""
+    name = name or path.name
+    try:
+        about = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        if about.get("format") != RUN_FORMAT or about.get("format_version") != RUN_VERSION:
+            raise ValueError(f"{str(path)!r} is not a run of version {RUN_VERSION} (format {about.get('format')!r} {about.get('format_version')})")
+        predictions = _read(path / "predictions.csv")
+        slices = _read(path / "slices.csv")
+        curves = _read(path / "curves.csv")
+    except FileNotFoundError as error:
+        raise ValueError(f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{str(path / 'run.json')!r} is not readable JSON ({error})") from None
+    try:
+        scored = group(
+            Prediction(name, r["head"], r["sequence"], int(r["repeat"]), int(r["fold"]), r["patient_id"], int(r["label"]), float(r["score"]), int(r["n_slices"]))
+            for r in predictions
+        )  # fmt: skip
+        by_slice = _group_slices(name, slices)
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} has a damaged table ({error})") from None
+    return Run(path, name, about, scored, by_slice, curves)
+
+
+def group(predictions: Any) -> list[Scored]:
+    """Predictions -> one `Scored` per (run, head, sequence), patients sorted, in order of appearance.
+
+    Raises ValueError where a patient has two scores in one repeat, or two labels.
+    """
+    groups: dict[tuple[str, str, str], list[tuple[str, str, int, int, int, float, int]]] = defaultdict(list)
+    for p in predictions:
+        groups[p.run, p.head, p.sequence].append((p.patient_id, p.patient_id, p.label, p.repeat, p.fold, p.score, p.n_slices))
+    return [_matrix(*key, rows) for key, rows in groups.items()]
+
+
+def _group_slices(run: str, rows: list[dict[str, str]]) -> list[Scored]:
+    groups: dict[tuple[str, str], list[tuple[str, str, int, int, int, float, int]]] = defaultdict(list)
+    for r in rows:
+        groups[r["head"], r["sequence"]].append(
+            (f"{r['patient_id']}/{r['slice']}", r["patient_id"], int(r["label"]), int(r["repeat"]), int(r["fold"]), float(r["score"]), 1)
+        )
+    return [_matrix(run, head, sequence, group_rows) for (head, sequence), group_rows in groups.items()]
+
+
+def _matrix(run: str, head: str, sequence: str, rows: Sequence[tuple[str, str, int, int, int, float, int]]) -> Scored:
+    units = sorted({r[0] for r in rows})
+    at = {u: i for i, u in enumerate(units)}
+    repeats = {r: i for i, r in enumerate(sorted({row[3] for row in rows}))}
+    shape = (len(repeats), len(units))
+    scores, fold = np.full(shape, np.nan), np.full(shape, -1)
+    y, n_slices = np.full(len(units), -1), np.zeros(len(units), int)
+    owner: list[str] = [""] * len(units)
+    for unit, patient, label, repeat, fold_number, score, n in rows:
+        i, k = at[unit], repeats[repeat]
+        if np.isfinite(scores[k, i]):
+            raise ValueError(f"{unit!r} has two scores in repeat {repeat} of {head} on {sequence}")
+        if y[i] not in (-1, label):
+            raise ValueError(f"{unit!r} has two labels")
+        scores[k, i], fold[k, i], y[i], owner[i], n_slices[i] = score, fold_number, label, patient, n
+    patients = sorted(set(owner))
+    index = {p: i for i, p in enumerate(patients)}
+    return Scored(run, head, sequence, units, patients, np.array([index[p] for p in owner]), y, scores, fold, n_slices)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f))

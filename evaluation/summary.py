@@ -1,0 +1,69 @@
+"""The comparison in plain text, as the doors print it, and the sentences that the report leads with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluation.assess import Assessment, assess
+from evaluation.patients import Prediction
+from evaluation.runs import group
+
+
+def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[str]:
+    """A table of heads and sequences at patient level."""
+    return table_lines([assess(s, level="patient") for s in group(predictions)], leak)
+
+
+def table_lines(assessments: Sequence[Assessment], leak: str = "") -> list[str]:
+    """One line per assessment: patients, pooled AUC with interval, mean fold AUC, accuracy and its baseline."""
+    width = max([len(a.sequence) for a in assessments] + [8])
+    lines = ["", leak] if leak else [""]
+    lines.append(f"{'head':9} {'sequence':{width}} {'patients':>8}  {'AUC pooled (95 % CI)':21} {'AUC by fold':>11}  {'accuracy':>8} {'majority':>8}")
+    for a in assessments:
+        v = a.values
+        lines.append(
+            f"{a.head:9} {a.sequence:{width}} {a.n_patients:8}  {interval_text(v['auc']):21} {number(a.mean_fold_auc):>11}  "
+            f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
+        )
+    return lines
+
+
+def interval_text(value: dict[str, float]) -> str:
+    """'0.612 (0.53-0.69)'."""
+    return f"{number(value['estimate'])} ({number(value['low'], 2)}-{number(value['high'], 2)})"
+
+
+def number(x: float | None, digits: int = 3) -> str:
+    """Fixed digits; 'n/a' where there is no number."""
+    return "n/a" if x is None or x != x else f"{x:.{digits}f}"
+
+
+def verdict(assessments: Sequence[Assessment], leaks: dict[str, str], random_weights: bool) -> list[str]:
+    """What the figures mean for a new patient, in words. One sentence per entry."""
+    out = []
+    if random_weights:
+        out.append("RANDOM WEIGHTS: the features come from a network that was never trained. These figures test the plumbing and say nothing of MRI.")
+    for run, leak in leaks.items():
+        out.append(f"{run}: {leak}. Its figures measure how well slices of known patients are recognised, and do not hold for a new patient.")
+    honest = [a for a in assessments if a.level == "patient" and a.run not in leaks and a.values["auc"]["estimate"] == a.values["auc"]["estimate"]]
+    if not honest:
+        out.append("No run here was validated on patients that its heads had not seen, so nothing can be said of a new patient.")
+        return out
+    best = max(honest, key=lambda a: a.values["auc"]["estimate"])
+    auc = best.values["auc"]
+    above = auc["low"] > 0.5
+    out.append(
+        f"For a new patient: the highest of {len(honest)} patient-level results is {best.head} on {best.sequence} ({best.run}), "
+        f"AUC {number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients."
+    )
+    out.append(
+        "Its interval lies above 0.5." if above else "Its interval contains 0.5: this is not distinguishable from chance."
+    )  # fmt: skip
+    if len(honest) > 1:
+        out.append(f"It was picked after looking at {len(honest)} results, so expect less of it on new patients.")
+    accuracy = best.values["accuracy"]["estimate"]
+    relation = "above" if accuracy > best.majority_accuracy else "not above"
+    out.append(f"Its accuracy of {number(accuracy)} is {relation} the {number(best.majority_accuracy)} that always guessing the larger class gives.")
+    if min(best.n_positive, best.n_patients - best.n_positive) < 30:
+        out.append("With so few patients the interval itself is rough.")
+    return out

@@ -1,0 +1,87 @@
+"""Stage 1: COHORT -> features.h5. One vector per MRI slice from a frozen ImageNet backbone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from features import __version__
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of stage 1."""
+    p = argparse.ArgumentParser(prog="extract_features.py", description=__doc__)
+    p.add_argument("cohort", nargs="+", type=Path, help="folder with one folder per patient")
+    p.add_argument("--out", type=Path, required=True, metavar="CACHE.h5", help="the cache to make or to extend")
+    p.add_argument("--sequence", nargs="+", metavar="SEQ", help="FLAIR, T1w, T1wCE, T2w (default: all)")
+    p.add_argument("--exclude", nargs="+", default=[], metavar="ID", help="patients to leave out")
+    p.add_argument("--plane", default="axial", choices=("axial", "coronal", "sagittal"), help="how NIfTI volumes are cut (default: axial)")
+    p.add_argument("--normalize", default="series", choices=("series", "slice", "none"), help="8-bit mapping by percentiles of the series or slice, or by the type's full range (default: series)")
+    p.add_argument("--resize", default="pad", choices=("pad", "stretch"), help="pad to a square in millimetres, or stretch (default: pad)")
+    p.add_argument("--backbone", default="vgg16", help="vgg16, vgg19, resnet50, densenet121, efficientnetv2b0 (default: vgg16)")
+    p.add_argument("--weights", default="imagenet", metavar="imagenet|random|FILE", help="default: imagenet, verified by digest")
+    p.add_argument("--preprocess", help="the backbone's own name, or unit for RGB/255 (default: the backbone's own)")
+    p.add_argument("--precision", default="auto", choices=("auto", "float32", "float16", "bfloat16"), help="auto: mixed float16 on a GPU, float32 on a CPU")
+    p.add_argument("--dtype", default="float32", choices=("float32", "float16"), help="of the stored vectors (default: float32)")
+    p.add_argument("--batch", type=int, default=32, help="slices per step of the network (default: 32)")
+    p.add_argument("--augment", type=int, default=0, metavar="N", help="store N random views of each slice too, for training only")
+    p.add_argument("--seed", type=int, default=0, help="of the random views and of random weights (default: 0)")
+    p.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), metavar="N", help="decoding processes; 0 decodes in this one (default: cores - 1)")
+    p.add_argument("--strict", action="store_true", help="stop at the first file that cannot be used")
+    p.add_argument("--accept-versions", action="store_true", help="extend a cache made with other versions of the libraries")
+    p.add_argument("--version", action="version", version=__version__)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Find the scans, extract what is missing, print the summary."""
+    args = parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tqdm import tqdm
+
+    from features.extract import extract, summary_lines
+    from features.scans import SEQUENCES, find_scans, match_sequence
+    from features.vgg16 import Embedder
+
+    try:
+        wanted = [match_sequence(s) or s for s in args.sequence or SEQUENCES]
+        scans = find_scans(args.cohort, sequences=wanted, exclude=args.exclude)
+        embed = Embedder(
+            args.backbone,
+            weights=args.weights,
+            preprocess=args.preprocess,
+            precision=args.precision,
+            batch=args.batch,
+            seed=args.seed,
+        )
+        print(f"{args.backbone} on the {embed.device}, {embed.precision}, {embed.settings['weights']} weights from {embed.origin}")
+        summary = extract(
+            scans,
+            args.out,
+            embed=embed,
+            normalize=args.normalize,
+            resize=args.resize,
+            plane=args.plane,
+            augment=args.augment,
+            seed=args.seed,
+            dtype=args.dtype,
+            workers=args.workers,
+            strict=args.strict,
+            accept_versions=args.accept_versions,
+            progress=tqdm,
+        )
+    except ValueError as error:
+        print(f"extract_features.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; finished series are kept, run the same command again to go on", file=sys.stderr)
+        return 130
+    print("\n".join(summary_lines(summary, scans)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+"""The loop of stage 1: decode in worker processes, embed, keep each series as a part, publish the cache.
+
+`embed` is an argument, so that anything that turns (n, 224, 224) uint8 into (n, d) float32 can stand in.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import __version__, hdf5, slices
+from features.hdf5 import SeriesRows
+from features.scans import Scans, Series, Skipped
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
+_VERSION_KEYS = ("versions", "code_version")
+
+
+class Embed(Protocol):
+    """What turns images into vectors. `settings` name everything that the vectors depend on but the images."""
+
+    dim: int
+    precision: str
+    settings: dict[str, Any]
+
+    def __call__(self, images: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        """(n, size, size) uint8 -> (n, dim) float32."""
+        ...
+
+
+@dataclass
+class Summary:
+    """What an extraction did and what its cache now holds."""
+
+    cache: Path
+    n_patients: int = 0
+    n_series_new: int = 0
+    n_series_kept: int = 0
+    n_slices_new: int = 0
+    seconds: float = 0.0
+    slices: Counter[tuple[str, str]] = field(default_factory=Counter)  # (sequence, plane) -> images
+    n_blank: int = 0
+    n_views: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def extract(
+    scans: Scans,
+    out: Path,
+    *,
+    embed: Embed,
+    normalize: str = "series",
+    resize: str = "pad",
+    plane: str = "axial",
+    augment: int = 0,
+    seed: int = 0,
+    dtype: str = "float32",
+    workers: int = 1,
+    strict: bool = False,
+    accept_versions: bool = False,
+    progress: Callable[..., Any] | None = None,
+    skip_blank_and_equal: bool = True,
+) -> Summary:
+    """Extract what is missing from the cache `out`, or make it.
+
+    A series is either wholly in the cache or not at all. Each finished series is kept as a part in `<out>.parts/`
+    until all are done; then the cache is published by a rename. A rerun uses the cache and the parts that are
+    there. `progress` is tqdm or something called like it. `workers` counts decoding processes; 0 decodes here.
+
+    Raises ValueError where the cache was made with other settings (named), and with `strict` at the first file
+    that cannot be used.
+    """
+    started = time.monotonic()
+    prepare = partial(
+        slices.prepare_series,
+        size=embed.settings["input_size"],
+        normalize=normalize,
+        resize=resize,
+        plane=plane,
+        augment=augment,
+        seed=seed,
+    )
+    settings = {
+        **embed.settings,
+        "precision": embed.precision,
+        "dim": embed.dim,
+        "dtype": dtype,
+        "preprocessing": slices.PREPROCESSING,
+        "normalize": normalize,
+        "resize": resize,
+        "plane": plane,
+        "augment": augment,
+        "augment_seed": seed if augment else 0,
+        "versions": json.dumps({name: version(name) for name in LIBRARIES}),
+        "code_version": __version__,
+    }
+    if strict and scans.skipped:
+        first = scans.skipped[0]
+        raise ValueError(f"--strict: {first.source}: {first.reason}")
+    summary = Summary(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    parts = out.with_name(out.name + ".parts")
+    done = _done(out, parts, settings, accept_versions, summary.notes)
+    todo = [s for s in scans.series if done.get((s.patient, s.sequence), ("", out))[0] != s.fingerprint()]
+    changed = [s for s in todo if (s.patient, s.sequence) in done]
+    summary.notes += [f"{s.patient} {s.sequence}: its files changed on disk; extracted again" for s in changed]
+    summary.n_series_kept = len(scans.series) - len(todo)
+    embed_images = _without_repeats(embed) if skip_blank_and_equal else embed
+    if todo:
+        parts.mkdir(exist_ok=True)
+    bar = progress(total=len(todo), unit="series") if progress else None
+    for series, images in _decoded(todo, prepare, workers):
+        if strict and images.skipped:
+            raise ValueError(f"--strict: {images.skipped[0].source}: {images.skipped[0].reason}")
+        vectors = embed_images(images.pixels) if len(images.pixels) else np.empty((0, embed.dim), np.float32)
+        if dtype == "float16" and np.abs(vectors).max(initial=0) > np.finfo(np.float16).max:
+            raise ValueError("a feature is too large for float16; use --dtype float32")
+        rows = SeriesRows(
+            series.patient, series.sequence, series.fingerprint(), embed.precision, vectors.astype(dtype), images.columns, images.skipped
+        )  # fmt: skip
+        part = parts / f"{_part_name(series)}.h5"
+        hdf5.write(part, settings, [rows])
+        done[series.patient, series.sequence] = (rows.fingerprint, part)
+        summary.n_series_new += 1
+        summary.n_slices_new += len(vectors)
+        if bar is not None:
+            rate = summary.n_slices_new / (time.monotonic() - started)
+            bar.set_postfix_str(f"{rate:.1f} slices/s, {summary.n_slices_new} slices")
+            bar.update()
+    if bar is not None:
+        bar.close()
+    if todo or parts.exists() or not out.exists():
+        _publish(out, parts, settings, done, scans, embed.precision)
+    summary.seconds = time.monotonic() - started
+    _describe(out, summary)
+    return summary
+
+
+def _without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Embed equal images once per series, and the all-black image once per run, alone in its batch."""
+    black: list[NDArray[np.float32]] = []
+
+    def embed_unique(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        flat = images.reshape(len(images), -1)
+        blank = ~flat.any(axis=1)
+        vectors = np.empty((len(images), embed.dim), np.float32)
+        if blank.any():
+            if not black:
+                black.append(embed(np.zeros_like(images[:1])))
+            vectors[blank] = black[0]
+        rows = np.flatnonzero(~blank)
+        first: dict[bytes, int] = {}
+        same_as = np.array([first.setdefault(slices.pixel_digest(images[i]), i) for i in rows], int)
+        kept = rows[same_as == rows]
+        if len(kept):
+            vectors[kept] = embed(images[kept])
+        vectors[rows] = vectors[same_as]
+        return vectors
+
+    return embed_unique
+
+
+def _decoded(
+    todo: list[Series], prepare: Callable[[Series], slices.Images], workers: int
+) -> Iterator[tuple[Series, slices.Images]]:
+    """Prepare the series in order, in worker processes a few series ahead of the consumer."""
+    if workers == 0 or len(todo) < 2:
+        yield from ((s, prepare(s)) for s in todo)
+        return
+    waiting: deque[tuple[Series, Future[slices.Images]]] = deque()
+    pending = iter(todo)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            for series in pending:
+                waiting.append((series, pool.submit(prepare, series)))
+                if len(waiting) > 2 * workers:
+                    series, future = waiting.popleft()
+                    yield series, future.result()
+            while waiting:
+                series, future = waiting.popleft()
+                yield series, future.result()
+        except BrokenProcessPool:
+            raise ValueError(
+                f"a decoding process died while {series.patient} {series.sequence} was awaited (out of memory, or a decoder "
+                "crashed on a file); finished series are kept, run the same command again, with --workers 0 to see the cause"
+            ) from None
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _part_name(series: Series) -> str:
+    return blake2b(f"{series.patient}\0{series.sequence}".encode(errors="surrogateescape"), digest_size=16).hexdigest()
+
+
+def _done(
+    out: Path, parts: Path, settings: dict[str, Any], accept_versions: bool, notes: list[str]
+) -> dict[tuple[str, str], tuple[str, Path]]:
+    """(patient, sequence) -> (fingerprint, file that holds it) of what an earlier run finished, parts last."""
+    done: dict[tuple[str, str], tuple[str, Path]] = {}
+    for path in ([out] if out.exists() else []) + sorted(parts.glob("*.h5")):
+        with hdf5.Cache(path) as cache:
+            _compare(path, cache.settings, settings, accept_versions, notes)
+            for patient, sequence, fingerprint in zip(
+                cache.series["patient"], cache.series["sequence"], cache.series["fingerprint"], strict=True
+            ):
+                done[str(patient), str(sequence)] = (str(fingerprint), path)
+    return done
+
+
+def _compare(path: Path, theirs: dict[str, Any], ours: dict[str, Any], accept_versions: bool, notes: list[str]) -> None:
+    """Refuse to join rows of different settings; rows that differ in precision only join with a note."""
+    different = [k for k in ours if theirs.get(k) != ours[k]]
+    if ours["precision"] in str(theirs.get("precision")).split("+"):
+        different = [k for k in different if k != "precision"]
+    serious = [k for k in different if k != "precision" and not (accept_versions and k in _VERSION_KEYS)]
+    if serious:
+        named = "; ".join(f"{k} is {theirs.get(k)!r} there, {ours[k]!r} here" for k in serious)
+        advice = "use the same settings, or write to another --out"
+        if set(serious) <= set(_VERSION_KEYS):
+            advice += ", or pass --accept-versions"
+        raise ValueError(f"{str(path)!r} was made with other settings: {named}; {advice}")
+    for k in different:
+        note = f"warning: rows with {k} {theirs.get(k)} and {ours[k]} are joined in one cache"
+        if note not in notes:
+            notes.append(note)
+
+
+def _publish(
+    out: Path,
+    parts: Path,
+    settings: dict[str, Any],
+    done: dict[tuple[str, str], tuple[str, Path]],
+    scans: Scans,
+    precision: str,
+) -> None:
+    """Merge the published cache and the parts into a new cache, rename it into place, remove the parts."""
+    blocks: list[SeriesRows] = []
+    here = set(scans.patients)
+    loose = [s for s in scans.skipped]
+    used: set[str] = {precision}
+    versions: dict[str, set[str]] = {}
+    for path in dict.fromkeys(p for _, p in done.values()):
+        with hdf5.Cache(path) as cache:
+            used |= set(str(cache.settings["precision"]).split("+"))
+            for key in _VERSION_KEYS:
+                versions.setdefault(key, set()).update(str(cache.settings[key]).split(" + "))
+            keys = list(zip(cache.series["patient"], cache.series["sequence"], strict=True))
+            blocks += [cache.series_rows(k) for k, key in enumerate(keys) if done[key][1] == path]
+            loose += [s for s in cache.skipped if (s.patient, s.sequence) not in set(keys) and s.patient not in here]
+    joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
+    hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
+    for path in parts.glob("*.h5"):
+        path.unlink()
+    if parts.exists():
+        parts.rmdir()
+
+
+def _describe(out: Path, summary: Summary) -> None:
+    with hdf5.Cache(out) as cache:
+        view = cache.column("view")
+        keys = zip(cache.column("sequence")[view == 0], cache.column("plane")[view == 0], strict=True)
+        summary.slices = Counter((str(s), str(p)) for s, p in keys)
+        summary.n_blank = int((cache.column("brain_fraction")[view == 0] == 0).sum())
+        summary.n_views = int((view > 0).sum())
+        summary.n_patients = len(set(cache.series["patient"]))
+        summary.skipped = cache.skipped
+
+
+def summary_lines(summary: Summary, scans: Scans) -> list[str]:
+    """The closing summary in words, a line each."""
+    lines = [f"{summary.cache}: {summary.n_patients} patients, {sum(summary.slices.values())} slices, {summary.n_blank} of them blank"]
+    for sequence in sorted({s for s, _ in summary.slices}):
+        planes = {p: n for (s, p), n in sorted(summary.slices.items()) if s == sequence}
+        detail = ", ".join(f"{n} {p}" for p, n in planes.items())
+        lines.append(f"  {sequence:6} {sum(planes.values()):7} slices ({detail})")
+    if summary.n_views:
+        lines.append(f"  augmented views: {summary.n_views}")
+    for sequence, who in scans.missing(sorted({s.sequence for s in scans.series})).items():
+        lines.append(f"  {sequence} is missing in {len(who)} of {len(scans.patients)} patients: {_some(who)}")
+    if scans.excluded:
+        lines.append(f"  excluded: {_some(scans.excluded)}")
+    lines.append(f"  skipped: {len(summary.skipped)}")
+    lines += [f"    {s.source}: {s.reason}" for s in summary.skipped[:10]]
+    if len(summary.skipped) > 10:
+        lines.append(f"    ... and {len(summary.skipped) - 10} more (python -m features info {summary.cache} --skipped)")
+    lines += [f"  {note}" for note in summary.notes]
+    rate = f", {summary.n_slices_new / summary.seconds:.1f} slices/s" if summary.n_slices_new else ""
+    lines.append(
+        f"  {summary.n_series_new} series extracted ({summary.n_slices_new} slices in {summary.seconds:.1f} s{rate}), "
+        f"{summary.n_series_kept} were there already"
+    )
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

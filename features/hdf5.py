@@ -1,0 +1,282 @@
+"""The cache format, version 1: write, read, verify. FORMATS.md states it in full.
+
+`/features` (n, d), one column per fact under `/rows`, one row per series under `/series`, what was left out under
+`/skipped`, names under `/names`; settings are root attributes. Series lie in one piece each, sorted by patient and
+sequence, so that the file is a function of its content alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from features.scans import Skipped, natural_key
+
+FORMAT = "mgmt-radiogenomics/features"
+VERSION = 1
+CHUNK_ROWS = 256
+
+# The columns of /rows: name -> dtype. Coded columns hold an index into /names/<column>.
+CODED = ("patient", "sequence", "plane", "source")
+COLUMNS: dict[str, str] = {
+    "patient": "<i4",
+    "sequence": "<i4",
+    "plane": "<i4",
+    "source": "<i4",
+    "instance": "<i4",
+    "position": "<f4",
+    "brain_fraction": "<f4",
+    "view": "<i2",
+    "height": "<i4",
+    "width": "<i4",
+    "spacing_row": "<f4",
+    "spacing_column": "<f4",
+    "window_low": "<f4",
+    "window_high": "<f4",
+    "pixel_digest": "S32",
+}
+_OWN_COLUMNS = [c for c in COLUMNS if c not in ("patient", "sequence")]  # the rest a series knows once
+_TEXT = h5py.string_dtype("utf-8")
+
+
+@dataclass
+class SeriesRows:
+    """One series as it stands in a cache: features (m, d) and columns of length m (texts decoded)."""
+
+    patient: str
+    sequence: str
+    fingerprint: str
+    precision: str
+    features: NDArray[Any]
+    columns: dict[str, NDArray[Any]]
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def digest(self) -> str:
+        """BLAKE2b of every value of the series: features, columns and names."""
+        digest = hashlib.blake2b(f"{self.patient}\0{self.sequence}\0".encode(errors="surrogateescape"), digest_size=16)
+        digest.update(np.ascontiguousarray(self.features).tobytes())
+        for name in _OWN_COLUMNS:
+            values = self.columns[name]
+            if name in CODED:
+                digest.update("\0".join(values).encode(errors="surrogateescape"))
+            else:
+                digest.update(np.ascontiguousarray(values, COLUMNS[name]).tobytes())
+        return digest.hexdigest()
+
+
+class Cache:
+    """A cache opened for reading; use as a context manager. Nothing of /features is read before it is asked for.
+
+    settings : dict of the root attributes; series : dict of equally long arrays (patient, sequence, first_row,
+    n_rows, fingerprint, precision, digest); n, dim : shape of /features.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open and check the format. Raises ValueError where the file is no cache of a version known here."""
+        self.path = path
+        if not path.exists():
+            raise ValueError(f"the cache {str(path)!r} does not exist; make it with extract_features.py --out {path}")
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise ValueError(f"{str(path)!r} is not a readable HDF5 file ({str(error).splitlines()[0]})") from None
+        try:
+            self._check_format()
+            self.settings: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
+            self.n, self.dim = (int(x) for x in self._file["features"].shape)
+            self.names = {c: _texts(self._file[f"names/{c}"]) for c in CODED}
+            self.series: dict[str, NDArray[Any]] = {
+                k: _texts(v) if v.dtype.kind == "O" else v[()] for k, v in self._file["series"].items()
+            }
+            for name in ("patient", "sequence"):
+                self.series[name] = self.names[name][self.series[name]]
+        except (KeyError, IndexError, OSError, AttributeError) as error:
+            self._file.close()
+            raise ValueError(f"{str(path)!r} is a damaged cache ({error}); extract it again") from None
+        except ValueError:
+            self._file.close()
+            raise
+
+    def _check_format(self) -> None:
+        found, version = self._file.attrs.get("format"), self._file.attrs.get("format_version")
+        if found != FORMAT:
+            raise ValueError(f"{str(self.path)!r} is not a feature cache (its format attribute is {found!r}; expected {FORMAT!r})")
+        if version != VERSION:
+            raise ValueError(f"{str(self.path)!r} has format version {version}; this code reads version {VERSION}")
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def column(self, name: str, rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[Any]:
+        """One column of /rows, coded ones decoded to text."""
+        values = self._file[f"rows/{name}"][()][rows]
+        return np.asarray(self.names[name][values] if name in CODED else values)
+
+    def features(self, rows: slice = slice(None)) -> NDArray[Any]:
+        """/features[rows], (m, d) of the stored dtype."""
+        return np.asarray(self._file["features"][rows])
+
+    def features_at(self, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """/features at ascending row numbers, read run by run so that other series stay unread."""
+        out = np.empty((len(rows), self.dim), self._file["features"].dtype)
+        if len(rows):
+            cuts = np.flatnonzero(np.diff(rows) > CHUNK_ROWS) + 1
+            for part in np.split(np.arange(len(rows)), cuts):
+                first, last = rows[part[0]], rows[part[-1]]
+                out[part] = self._file["features"][first : last + 1][rows[part] - first]
+        return out
+
+    @cached_property
+    def skipped(self) -> list[Skipped]:
+        """What the extraction left out."""
+        group = self._file["skipped"]
+        fields = [_texts(group[k]) for k in ("patient", "sequence", "source", "reason")]
+        return [Skipped(*(str(x) for x in row)) for row in zip(*fields, strict=True)]
+
+    def series_rows(self, index: int) -> SeriesRows:
+        """One whole series, by its row in /series."""
+        first = int(self.series["first_row"][index])
+        rows = slice(first, first + int(self.series["n_rows"][index]))
+        patient, sequence = str(self.series["patient"][index]), str(self.series["sequence"][index])
+        return SeriesRows(
+            patient,
+            sequence,
+            str(self.series["fingerprint"][index]),
+            str(self.series["precision"][index]),
+            self.features(rows),
+            {c: self._decoded(c, rows) for c in _OWN_COLUMNS},
+            [s for s in self.skipped if (s.patient, s.sequence) == (patient, sequence)],
+        )
+
+    def _decoded(self, name: str, rows: slice) -> NDArray[Any]:
+        values = self._file[f"rows/{name}"][rows]
+        return np.asarray(self.names[name][values] if name in CODED else values)
+
+
+def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], skipped: Sequence[Skipped] = ()) -> None:
+    """Write a whole cache to a temporary name, fsync, and rename it to `path`.
+
+    `skipped` are things that belong to no series of this cache; each series brings its own. Series are sorted by
+    patient (natural order) and sequence. Raises ValueError where two series have the same patient and sequence.
+    """
+    blocks = sorted(series, key=lambda s: (natural_key(s.patient), s.patient, s.sequence))
+    keys = [(s.patient, s.sequence) for s in blocks]
+    if len(set(keys)) != len(keys):
+        twice = next(k for k in keys if keys.count(k) > 1)
+        raise ValueError(f"patient {twice[0]!r} has two series of {twice[1]}; one cache holds one of each")
+    names = {
+        "patient": sorted({s.patient for s in blocks}, key=natural_key),
+        "sequence": sorted({s.sequence for s in blocks}),
+        "plane": sorted({str(p) for s in blocks for p in s.columns["plane"]}),
+        "source": list(dict.fromkeys(str(p) for s in blocks for p in s.columns["source"])),
+    }
+    codes = {c: {name: i for i, name in enumerate(names[c])} for c in CODED}
+    lengths = np.array([len(s.features) for s in blocks], np.int64)
+    first = np.concatenate([[0], np.cumsum(lengths)])
+    n = int(first[-1])
+    dim = int(settings["dim"])
+    left_out = sorted(
+        {*skipped, *(x for s in blocks for x in s.skipped)}, key=lambda s: (natural_key(s.patient), s.sequence, natural_key(s.source), s.reason)
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(temporary, "w") as f:
+            f.attrs.update({"format": FORMAT, "format_version": VERSION, **settings})
+            chunks = (CHUNK_ROWS, dim) if n >= CHUNK_ROWS else None
+            features = f.create_dataset("features", (n, dim), settings["dtype"], chunks=chunks)
+            columns = {c: f.create_dataset(f"rows/{c}", (n,), dtype) for c, dtype in COLUMNS.items()}
+            for s, a, b in zip(blocks, first, first[1:], strict=False):
+                if b > a:
+                    features[a:b] = s.features
+                    columns["patient"][a:b] = codes["patient"][s.patient]
+                    columns["sequence"][a:b] = codes["sequence"][s.sequence]
+                    for c in _OWN_COLUMNS:
+                        columns[c][a:b] = [codes[c][str(v)] for v in s.columns[c]] if c in CODED else s.columns[c]
+            for c in CODED:
+                f.create_dataset(f"names/{c}", data=_encoded(names[c]), dtype=_TEXT)
+            f["series/patient"] = np.array([codes["patient"][s.patient] for s in blocks], "<i4")
+            f["series/sequence"] = np.array([codes["sequence"][s.sequence] for s in blocks], "<i4")
+            f["series/first_row"], f["series/n_rows"] = first[:-1].astype("<i8"), lengths.astype("<i8")
+            for name, texts in (
+                ("fingerprint", [s.fingerprint for s in blocks]),
+                ("precision", [s.precision for s in blocks]),
+                ("digest", [s.digest() for s in blocks]),
+            ):
+                f.create_dataset(f"series/{name}", data=_encoded(texts), dtype=_TEXT)
+            for name in ("patient", "sequence", "source", "reason"):
+                f.create_dataset(f"skipped/{name}", data=_encoded([getattr(s, name) for s in left_out]), dtype=_TEXT)
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def verify(path: Path) -> list[str]:
+    """Check a cache against itself; the problems found in words, none if it is sound."""
+    problems: list[str] = []
+    with Cache(path) as cache:
+        shapes = {name: cache._file[f"rows/{name}"].shape for name in COLUMNS if f"rows/{name}" in cache._file}
+        for name in COLUMNS:
+            if shapes.get(name) != (cache.n,):
+                problems.append(f"/rows/{name} has shape {shapes.get(name)}; expected ({cache.n},)")
+        first, lengths = cache.series["first_row"], cache.series["n_rows"]
+        if list(first) != list(np.concatenate([[0], np.cumsum(lengths)])[:-1]) or int(lengths.sum()) != cache.n:
+            problems.append(f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {cache.n} rows of /features")
+        if problems:
+            return problems
+        for k, (patient, sequence) in enumerate(zip(cache.series["patient"], cache.series["sequence"], strict=True)):
+            name = f"patient {patient!r} {sequence}"
+            rows = slice(int(first[k]), int(first[k] + lengths[k]))
+            try:
+                block = cache.series_rows(k)
+                rows_agree = (cache.column("patient", rows) == patient).all() and (cache.column("sequence", rows) == sequence).all()
+            except (IndexError, OSError, ValueError) as error:
+                problems.append(f"{name}: cannot be read ({str(error).splitlines()[0]})")
+                continue
+            if not rows_agree:
+                problems.append(f"{name}: its rows carry another patient or sequence")
+            if not np.isfinite(block.features).all():
+                problems.append(f"{name}: a feature is not a finite number")
+            if block.digest() != cache.series["digest"][k]:
+                problems.append(f"{name}: its values differ from the digest stored with them")
+    return problems
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _encoded(texts: Sequence[str]) -> list[bytes]:
+    return [t.encode(errors="surrogateescape") for t in texts]
+
+
+def _texts(dataset: h5py.Dataset) -> NDArray[Any]:
+    return np.array([t.decode(errors="surrogateescape") for t in dataset[()]], object)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,234 @@
+"""Labels and the join of patient ids: `2`, `00002` and `BraTS2021_00002` are one patient if that is unambiguous."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subject")
+LABEL_COLUMNS = ("MGMT_value", "MGMT", "label")
+MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "null", "none", "not available", "unknown", "missing"})
+_WORDS = {"1": 1, "1.0": 1, "methylated": 1, "0": 0, "0.0": 0, "unmethylated": 0}
+_NUMBERED = re.compile(r"(?:brats\d*[_-])?(\d+)(?:\.0+)?", re.IGNORECASE)
+
+
+@dataclass
+class Labels:
+    """The labels of a CSV file by the ids written there: 0, 1, or None where the value is missing."""
+
+    path: Path
+    column: str
+    values: dict[str, int | None]
+    meaning: str  # what 1 and 0 stand for, in words
+    other: dict[str, int] = field(default_factory=dict)  # values that are neither, and how often
+
+
+@dataclass
+class Join:
+    """Labels joined to the patients of a table.
+
+    labels : {patient of the table: 0 or 1}; unlabelled : in the table, label missing; without_row : in the table,
+    not in the file; without_scans : labelled in the file, not in the table; lines : how the join was made, in words
+    """
+
+    labels: dict[str, int]
+    unlabelled: list[str]
+    without_row: list[str]
+    without_scans: list[str]
+    lines: list[str]
+
+
+def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file (also .gz; comma, semicolon or tab; with or without BOM), cells stripped.
+
+    Raises ValueError for a file that is no UTF-8 text, is empty, or has a row of another length than the header.
+    """
+    if not path.exists():
+        raise ValueError(f"{str(path)!r} does not exist; expected a CSV file")
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        text = raw.decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"{str(path)!r} is not a readable UTF-8 CSV file ({type(error).__name__})") from None
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)]
+    except csv.Error as error:
+        raise ValueError(f"{str(path)!r} is not well-formed CSV ({error})") from None
+    rows = [row for row in rows if any(row)]
+    if len(rows) < 2:
+        raise ValueError(f"{str(path)!r} holds {len(rows)} lines; expected a header and at least one row")
+    header = rows[0]
+    for number, row in enumerate(rows[1:], 2):
+        if len(row) != len(header):
+            raise ValueError(f"{str(path)!r}, row {number}: {len(row)} cells; the header has {len(header)}")
+    twice = {c for c in header if header.count(c) > 1}
+    if twice:
+        raise ValueError(f"{str(path)!r} has the column {sorted(twice)[0]!r} twice; columns need names of their own")
+    return header, rows[1:]
+
+
+def read_labels(
+    path: Path,
+    *,
+    patient_column: str | None = None,
+    label_column: str | None = None,
+    positive: str | None = None,
+    negative: str | None = None,
+) -> Labels:
+    """Read labels from a CSV file.
+
+    Without `positive` the values are 0/1 or methylated/unmethylated. `positive` is the value that counts as 1, or a
+    comparison such as '>63'; `negative` the value that counts as 0 (needed where several others occur). Blank cells
+    and words such as NA are missing labels. Raises ValueError for unknown columns or values, for a patient with
+    two different labels, and for blank ids.
+    """
+    header, rows = read_csv(path)
+    id_at = header.index(_column(path, header, patient_column, PATIENT_COLUMNS, "--patient-column"))
+    column = _column(path, header, label_column, LABEL_COLUMNS, "--label-column")
+    label_at = header.index(column)
+    cells = [row[label_at] for row in rows]
+    parse, meaning = _parser(path, column, cells, positive, negative)
+    labels = Labels(path, column, {}, meaning)
+    for number, row in enumerate(rows, 2):
+        patient, cell = row[id_at], row[label_at]
+        if not patient:
+            raise ValueError(f"{str(path)!r}, row {number}: the patient id is blank")
+        value = None if cell.lower() in MISSING_WORDS else parse(cell, number)
+        if value is None and cell.lower() not in MISSING_WORDS:
+            labels.other[cell] = labels.other.get(cell, 0) + 1
+        if patient in labels.values and labels.values[patient] != value:
+            raise ValueError(f"{str(path)!r}, row {number}: patient {patient!r} has two different labels; keep one")
+        labels.values[patient] = value
+    return labels
+
+
+def join(patients: Iterable[str], labels: Labels) -> Join:
+    """Join labels to patients, by the id as written, else by number. Raises ValueError where that is ambiguous,
+    or where not one patient is found."""
+    patients = list(patients)
+    by_number = _by_number(labels.values)
+    mine = _by_number(patients)
+    out = Join({}, [], [], [], [])
+    exact, numbered, used = 0, [], set()
+    for patient in patients:
+        name: str | None = patient if patient in labels.values else None
+        if name is None and (number := _number(patient)) is not None and number in by_number:
+            if len(by_number[number]) > 1 or len(mine[number]) > 1:
+                raise ValueError(
+                    f"the patient number {number} is ambiguous: {mine[number]} among the features, {by_number[number]} in "
+                    f"{str(labels.path)!r}; write the ids alike"
+                )
+            name = by_number[number][0]
+            numbered.append((patient, name))
+        elif name is not None:
+            exact += 1
+        if name is None:
+            out.without_row.append(patient)
+            continue
+        if name in used:
+            raise ValueError(f"two patients among the features join to {name!r} in {str(labels.path)!r}; write the ids alike")
+        used.add(name)
+        value = labels.values[name]
+        if value is None:
+            out.unlabelled.append(patient)
+        else:
+            out.labels[patient] = value
+    if not used:
+        raise ValueError(
+            f"no patient of the features is in {str(labels.path)!r} (features: {_some(patients)}; labels: "
+            f"{_some(list(labels.values))}); expected the same ids, check --patient-column"
+        )
+    out.without_scans = [p for p, v in labels.values.items() if v is not None and p not in used]
+    out.lines.append(f"{len(out.labels)} patients with label: {labels.meaning}")
+    if exact:
+        out.lines.append(f"  {exact} ids joined as written")
+    if numbered:
+        a, b = numbered[0]
+        out.lines.append(f"  {len(numbered)} ids joined by number ({a!r} is {b!r} in the labels)")
+    for names, what in (
+        (out.unlabelled, "in the features have no known label, left out"),
+        (out.without_row, "in the features have no row in the labels, left out"),
+        (out.without_scans, "in the labels have no features"),
+    ):
+        if names:
+            out.lines.append(f"  {len(names)} patients {what}: {_some(names)}")
+    if labels.other:
+        out.lines.append("  values that are neither class: " + ", ".join(f"{v!r} {n} x" for v, n in labels.other.items()))
+    return out
+
+
+def _parser(path: Path, column: str, cells: Sequence[str], positive: str | None, negative: str | None):  # type: ignore[no-untyped-def]
+    """The function (cell, row number) -> 0, 1 or None, and its meaning in words."""
+    where = f"{str(path)!r}, column {column!r}"
+    if positive is None:
+        if negative is not None:
+            raise ValueError("--negative needs --positive")
+
+        def plain(cell: str, number: int) -> int:
+            if cell.lower() not in _WORDS:
+                raise ValueError(f"{where}, row {number}: label {cell!r}; expected 0, 1 or nothing, or say --positive VALUE")
+            return _WORDS[cell.lower()]
+
+        return plain, f"{column} 1 against 0"
+    comparison = re.fullmatch(r"(>=|<=|>|<)\s*(-?[\d.]+)", positive)
+    if comparison:
+        sign, bound = comparison[1], float(comparison[2])
+
+        def compare(cell: str, number: int) -> int:
+            try:
+                value = float(cell)
+            except ValueError:
+                raise ValueError(f"{where}, row {number}: {cell!r} is no number to compare with {positive}") from None
+            return int({">": value > bound, "<": value < bound, ">=": value >= bound, "<=": value <= bound}[sign])
+
+        return compare, f"{column} {positive} against the rest"
+    others = sorted({c for c in cells if c != positive and c.lower() not in MISSING_WORDS})
+    if positive not in cells:
+        raise ValueError(f"{where}: --positive {positive!r} does not occur; found {', '.join(map(repr, others[:8]))}")
+    if negative is None:
+        if len(others) != 1:
+            raise ValueError(f"{where}: besides {positive!r} there are {', '.join(map(repr, others[:8])) or 'no values'}; say which is the other class with --negative")
+        negative = others[0]
+    elif negative not in others:
+        raise ValueError(f"{where}: --negative {negative!r} does not occur; found {', '.join(map(repr, others[:8]))}")
+
+    def match(cell: str, _: int) -> int | None:
+        return 1 if cell == positive else 0 if cell == negative else None
+
+    return match, f"{column} {positive!r} against {negative!r}"
+
+
+def _column(path: Path, header: Sequence[str], name: str | None, usual: Sequence[str], flag: str) -> str:
+    if name is not None:
+        if name not in header:
+            raise ValueError(f"{str(path)!r} has no column {name!r} ({flag}); it has {', '.join(header[:12])}")
+        return name
+    lower = {h.lower(): h for h in header}
+    found = [lower[u.lower()] for u in usual if u.lower() in lower]
+    if not found:
+        raise ValueError(f"{str(path)!r} has none of the columns {', '.join(usual)}; name one with {flag} (it has {', '.join(header[:12])})")
+    return found[0]
+
+
+def _number(patient: str) -> int | None:
+    found = _NUMBERED.fullmatch(patient)
+    return int(found[1]) if found else None
+
+
+def _by_number(patients: Iterable[str]) -> dict[int, list[str]]:
+    out: dict[int, list[str]] = {}
+    for p in patients:
+        if (number := _number(p)) is not None:
+            out.setdefault(number, []).append(p)
+    return out
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,199 @@
+"""Cache (or a plain CSV of per-patient features) -> X, y, patient: what the heads are trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.hdf5 import Cache, file_sha256
+from features.labels import read_csv
+from features.scans import SEQUENCES, match_sequence, natural_key
+
+CSV_SEQUENCE = "table"  # what a CSV of features is called where a sequence name is expected
+
+
+@dataclass
+class Table:
+    """Rows for one sequence (or a fusion), a slice or a patient each.
+
+    X : (n, d) float32, NaN where a value is missing
+    patient : (n,) str
+    view : (n,) int16, 0 = the image itself, else an augmented view: to train on, never to score
+    slice_id : (n,) str, `source#instance`; the patient id for pooled rows
+    missing : patients of the source that have no usable row here
+    """
+
+    sequence: str
+    X: NDArray[np.float32]
+    patient: NDArray[Any]
+    view: NDArray[np.int16]
+    slice_id: NDArray[Any]
+    missing: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)  # of a CSV table
+
+    def take(self, keep: NDArray[Any]) -> Table:
+        """The rows of a mask or index."""
+        return replace(self, X=self.X[keep], patient=self.patient[keep], view=self.view[keep], slice_id=self.slice_id[keep])
+
+    def of_patients(self, patients: Sequence[str]) -> Table:
+        """The rows of some patients; `missing` shrinks accordingly."""
+        wanted = set(patients)
+        return replace(
+            self.take(np.array([p in wanted for p in self.patient], bool)), missing=[p for p in self.missing if p in wanted]
+        )
+
+
+@dataclass
+class Source:
+    """Where tables come from: a cache or a CSV file."""
+
+    path: Path
+    is_csv: bool
+    patients: list[str]
+    sequences: list[str]
+    settings: dict[str, Any]
+    sha256: str
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+
+def open_source(path: Path) -> Source:
+    """Look at a cache or a CSV file. Raises ValueError where it is neither."""
+    if re.search(r"\.csv(\.gz)?$", path.name.lower()):
+        table = read_table(path)
+        return Source(path, True, [str(p) for p in table.patient], [CSV_SEQUENCE], {"table_columns": len(table.columns)}, file_sha256(path))
+    with Cache(path) as cache:
+        present = set(cache.series["sequence"])
+        patients = sorted(set(map(str, cache.series["patient"])), key=natural_key)
+        skipped = [vars(s) for s in cache.skipped]
+        return Source(path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, file_sha256(path), skipped)
+
+
+def read_table(path: Path) -> Table:
+    """A CSV of per-patient features: first column the id, the others numbers; blank or NA is missing (NaN).
+
+    Raises ValueError naming row and column of a cell that is no number, and for a patient that comes twice.
+    """
+    header, rows = read_csv(path)
+    ids = [row[0] for row in rows]
+    if len(set(ids)) != len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise ValueError(f"{str(path)!r}: patient {twice!r} has more than one row; expected one row per patient")
+    X = np.empty((len(rows), len(header) - 1), np.float32)
+    for i, row in enumerate(rows):
+        try:
+            X[i] = [np.nan if c.lower() in ("", "na", "nan", "n/a") else float(c) for c in row[1:]]
+        except ValueError:
+            bad = next(j for j, c in enumerate(row[1:], 1) if not _is_number(c))
+            raise ValueError(f"{str(path)!r}, row {i + 2}, column {header[bad]!r}: {row[bad]!r} is not a number") from None
+    X[~np.isfinite(X)] = np.nan
+    patient = np.array(ids, object)
+    return Table(CSV_SEQUENCE, X, patient, np.zeros(len(ids), np.int16), patient.copy(), columns=header[1:])
+
+
+def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool = False) -> Table:
+    """The rows of one sequence, patients in natural order, slices in geometric order, views after the images.
+
+    `slices`: all, central, first, largest (most brain) or middle:N, among the slices that are not blank (with
+    `keep_blank`, among all). A patient without a usable slice is listed in `missing`.
+    """
+    if source.is_csv:
+        return read_table(source.path)
+    if sequence not in source.sequences:
+        raise ValueError(f"{str(source.path)!r} has no {sequence}; it has {', '.join(source.sequences)}")
+    check_slices(slices)
+    with Cache(source.path) as cache:
+        series = np.flatnonzero(cache.series["sequence"] == sequence)
+        brain, view = cache.column("brain_fraction"), cache.column("view")
+        chosen = []
+        with_rows = []
+        for k in series:
+            first = int(cache.series["first_row"][k])
+            rows = np.arange(first, first + int(cache.series["n_rows"][k]))
+            images = rows[view[rows] == 0]
+            kept = _choose(images if keep_blank else images[brain[images] > 0], brain, slices)
+            if len(kept):
+                # Views come in blocks as long as the images, in the same order.
+                n_views = len(rows) // len(images)
+                chosen += [kept + v * len(images) for v in range(n_views)]
+                with_rows.append(str(cache.series["patient"][k]))
+        rows = np.concatenate(chosen) if chosen else np.empty(0, int)
+        rows.sort()
+        X = cache.features_at(rows).astype(np.float32, copy=False)
+        ids = np.array([f"{s}#{i}" for s, i in zip(cache.column("source", rows), cache.column("instance", rows), strict=True)], object)
+        patient = cache.column("patient", rows)
+        missing = sorted(set(source.patients) - set(with_rows), key=natural_key)
+        return Table(sequence, X, patient, view[rows], ids, missing)
+
+
+def pool(table: Table) -> Table:
+    """One row per patient: the mean of the patient's image vectors (views left out)."""
+    table = table.take(table.view == 0)
+    patients, index = np.unique(table.patient.astype(str), return_inverse=True)
+    counts = np.bincount(index, minlength=len(patients))
+    X = np.zeros((len(patients), table.X.shape[1]), np.float64)
+    np.add.at(X, index, table.X)
+    names = patients.astype(object)
+    return replace(
+        table, X=(X / counts[:, None]).astype(np.float32), patient=names, view=np.zeros(len(patients), np.int16), slice_id=names.copy()
+    )
+
+
+def concatenate(tables: Sequence[Table]) -> Table:
+    """Pooled tables of several sequences side by side, with one 0/1 column per sequence that says it is missing.
+
+    A missing sequence's vector is NaN, to be imputed inside the fold.
+    """
+    patients = np.array(sorted({str(p) for t in tables for p in t.patient}, key=natural_key), object)
+    at = {p: i for i, p in enumerate(patients)}
+    blocks = []
+    for t in tables:
+        block = np.full((len(patients), t.X.shape[1] + 1), np.nan, np.float32)
+        block[:, -1] = 1
+        rows = [at[p] for p in t.patient]
+        block[rows, :-1] = t.X
+        block[rows, -1] = 0
+        blocks.append(block)
+    missing = sorted(set.intersection(*(set(t.missing) for t in tables)), key=natural_key)
+    name = "+".join(t.sequence for t in tables)
+    return Table(name, np.concatenate(blocks, axis=1), patients, np.zeros(len(patients), np.int16), patients.copy(), missing)
+
+
+def named_sequences(names: Sequence[str]) -> list[str]:
+    """Sequence names as users write them -> as the cache has them. Raises ValueError for an unknown one."""
+    out = []
+    for name in names:
+        sequence = match_sequence(name) or (name if name == CSV_SEQUENCE else None)
+        if sequence is None:
+            raise ValueError(f"--sequence {name!r}; expected some of {', '.join(SEQUENCES)}")
+        out.append(sequence)
+    return out
+
+
+def check_slices(mode: str) -> None:
+    """Raise ValueError unless `mode` is a slice selection."""
+    if mode not in ("all", "central", "first", "largest") and not re.fullmatch(r"middle:[1-9]\d*", mode):
+        raise ValueError(f"--slices {mode!r}; expected all, central, first, largest or middle:N")
+
+
+def _choose(rows: NDArray[np.intp], brain: NDArray[np.float32], mode: str) -> NDArray[np.intp]:
+    if mode == "all" or len(rows) == 0:
+        return rows
+    if mode == "largest":
+        return rows[[int(np.argmax(brain[rows]))]]
+    n = int(mode.split(":")[1]) if mode.startswith("middle:") else 1
+    first = 0 if mode == "first" else max(0, (len(rows) - n) // 2)
+    return rows[first : first + n]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell.lower() in ("", "na", "nan", "n/a")
+    return True

@@ -1,0 +1,150 @@
+"""Frozen ImageNet backbone + global average pooling: (n, 224, 224) uint8 -> (n, d) float32. TensorFlow lives here.
+
+VGG16: Simonyan and Zisserman, arXiv:1409.1556. The other backbones go through the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import weights as weight_files
+
+INPUT_SIZE = 224
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A row of the table: names inside `keras.applications`, and the length of the pooled vector."""
+
+    application: str  # keras.applications.<application>(include_top=False)
+    module: str  # keras.applications.<module>.preprocess_input: the preprocessing it was trained with
+    dim: int
+
+
+BACKBONES = {
+    "vgg16": Backbone("VGG16", "vgg16", 512),
+    "vgg19": Backbone("VGG19", "vgg19", 512),
+    "resnet50": Backbone("ResNet50", "resnet50", 2048),
+    "densenet121": Backbone("DenseNet121", "densenet", 1024),
+    "efficientnetv2b0": Backbone("EfficientNetV2B0", "efficientnet_v2", 1280),
+}
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+
+
+class Embedder:
+    """A callable (n, 224, 224) uint8 -> (n, dim) float32, with what a cache must record about it.
+
+    `settings` : backbone, weights kind and digest, preprocess, pooling; `precision`; `device`: 'GPU' or 'CPU'.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "vgg16",
+        *,
+        weights: str = "imagenet",
+        preprocess: str | None = None,
+        precision: str = "auto",
+        batch: int = 32,
+        seed: int = 0,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """Load the backbone. `weights`: 'imagenet', 'random' or a file; `preprocess`: the backbone's own or 'unit'.
+
+        Raises ValueError for an unknown name, or for weights that are nowhere to be had.
+        """
+        if backbone not in BACKBONES:
+            raise ValueError(f"unknown backbone {backbone!r}; expected one of {', '.join(BACKBONES)}")
+        preprocess = preprocess or backbone
+        if preprocess not in (backbone, "unit"):
+            raise ValueError(f"--preprocess {preprocess} does not go with {backbone}; expected {backbone} or unit")
+        if precision not in PRECISIONS:
+            raise ValueError(f"unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
+        import keras
+        import tensorflow as tf
+
+        self.device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        if precision == "auto":
+            precision = "float16" if self.device == "GPU" else "float32"
+        if precision == "float32":
+            tf.config.experimental.enable_tensor_float_32_execution(False)  # TF32 keeps 10 bits of the mantissa
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        self.dim = BACKBONES[backbone].dim
+        self.precision = precision
+        self.batch = batch
+        model, kind, sha256, self.origin = _load(keras, backbone, weights, precision, seed, say)
+        self.settings = {
+            "backbone": backbone,
+            "weights": kind,
+            "weights_sha256": sha256,
+            "preprocess": preprocess,
+            "input_size": INPUT_SIZE,
+            "pooling": "global average",
+        }
+        own = getattr(keras.applications, BACKBONES[backbone].module).preprocess_input
+
+        @tf.function(input_signature=[tf.TensorSpec([None, INPUT_SIZE, INPUT_SIZE], tf.uint8)])
+        def forward(grey: Any) -> Any:
+            images = tf.repeat(tf.cast(grey, tf.float32)[..., None], 3, axis=-1)  # (n, 224, 224, 3) RGB, 0 ... 255
+            images = images / 255.0 if preprocess == "unit" else own(images)
+            maps = tf.cast(model(images, training=False), tf.float32)  # (n, 7, 7, dim)
+            return tf.reduce_mean(maps, axis=(1, 2))
+
+        self._forward = forward
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, 224, 224) uint8 -> (n, dim) float32. Raises ValueError where a vector overflows the precision."""
+        vectors = np.empty((len(images), self.dim), np.float32)
+        for start in range(0, len(images), self.batch):
+            part = slice(start, start + self.batch)
+            vectors[part] = self._forward(images[part]).numpy()
+        if not np.isfinite(vectors).all():
+            raise ValueError(f"features overflow in {self.precision}; extract with --precision float32")
+        return vectors
+
+
+def _load(
+    keras: Any, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
+) -> tuple[Any, str, str, str]:
+    """The model with its weights; their kind ('imagenet', 'custom', 'random'), digest and origin."""
+    application = getattr(keras.applications, BACKBONES[backbone].application)
+    verified: weight_files.Weights | None = None
+    file: str | None = None
+    if backbone == "vgg16" and weights != "random":
+        verified = weight_files.find_imagenet(say) if weights == "imagenet" else weight_files.from_file(Path(weights))
+    elif weights not in ("random", "imagenet"):
+        file = weights
+        if not Path(file).exists():
+            raise ValueError(f"the weights file {file!r} does not exist; give an HDF5 file, or --weights imagenet")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
+    try:
+        keras.utils.set_random_seed(seed)
+        start = "imagenet" if weights == "imagenet" and verified is None else None
+        model = application(include_top=False, weights=start, input_shape=(INPUT_SIZE, INPUT_SIZE, 3))
+        if file:
+            model.load_weights(file)
+    except Exception as error:
+        if weights == "random":
+            raise
+        where = weight_files.keras_models_dir()
+        raise ValueError(
+            f"no weights for {backbone} ({str(error).strip().splitlines()[0]}); put Keras's notop file into {where}, "
+            "or name a file with --weights FILE"
+        ) from None
+    finally:
+        keras.config.set_dtype_policy(before)
+    if verified is not None:
+        for layer in model.layers:
+            if layer.weights:
+                layer.set_weights([verified.arrays[f"{layer.name}/{part}"] for part in ("kernel", "bias")])
+        return model, verified.kind, verified.sha256, verified.origin
+    arrays = {f"{i:04d}/{w.path}": np.asarray(w) for i, w in enumerate(model.weights)}
+    kind = weights if weights in ("imagenet", "random") else "custom"
+    return model, kind, weight_files.total_sha256(arrays), kind if file is None else f"file {Path(file).name}"

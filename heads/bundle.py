@@ -1,0 +1,56 @@
+"""Save and load fitted heads without pickle: a zip of plain arrays (NumPy .npz) with a JSON description inside."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from heads.boosted import FittedBoosted
+from heads.crossfit import Fitted
+from heads.dense import FittedDense
+from heads.logistic import FittedLogistic
+
+FORMAT = "mgmt-radiogenomics/head"
+VERSION = 1
+_KINDS: dict[str, type[FittedLogistic] | type[FittedBoosted] | type[FittedDense]] = {
+    "logistic": FittedLogistic,
+    "boosted": FittedBoosted,
+    "dense": FittedDense,
+}
+
+
+@dataclass
+class Bundle:
+    """A fitted head and its description: head, sequence, parts, unit, slices, keep_blank, aggregate, train_patients,
+    features (settings of the cache that it was trained on), n_columns, label."""
+
+    fitted: Fitted
+    about: dict[str, Any]
+
+
+def save(path: Path, bundle: Bundle) -> None:
+    """Write a bundle; `path` must not exist yet."""
+    about = {"format": FORMAT, "format_version": VERSION, **bundle.about}
+    text = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
+    with path.open("xb") as f:
+        np.savez(f, allow_pickle=False, about=text, **bundle.fitted.arrays())
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle; nothing in the file is executed. Raises ValueError where it is no bundle of a known version."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        about = json.loads(arrays.pop("about").tobytes())
+        if about.get("format") != FORMAT or about.get("format_version") != VERSION:
+            raise ValueError(f"format {about.get('format')!r} version {about.get('format_version')}")
+        return Bundle(_KINDS[about["head"]].from_arrays(arrays), about)
+    except FileNotFoundError:
+        raise ValueError(f"the fitted head {str(path)!r} does not exist") from None
+    except Exception as error:  # zip, JSON and array readers each raise their own
+        raise ValueError(f"{str(path)!r} is not a fitted head of version {VERSION} ({type(error).__name__}: {error})") from None

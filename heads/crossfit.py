@@ -1,0 +1,141 @@
+"""Out-of-fold scores: every head on every table over the same folds, everything fitted inside the fold."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heads.boosted import Boosted, FittedBoosted
+from heads.dense import Dense, FittedDense
+from heads.folds import RowSplit
+from heads.logistic import FittedLogistic, Logistic
+from heads.standardise import Floats
+
+Head = Logistic | Boosted | Dense
+Fitted = FittedLogistic | FittedBoosted | FittedDense
+HEADS: dict[str, type[Logistic] | type[Boosted] | type[Dense]] = {"dense": Dense, "logistic": Logistic, "boosted": Boosted}
+
+
+class Rows(Protocol):
+    """What a head is trained on: `X` (n, d) float32, `patient` (n,) str, `view` (n,) int16 (0 = scored)."""
+
+    sequence: str
+    X: NDArray[np.float32]
+    patient: NDArray[Any]
+    view: NDArray[np.int16]
+
+
+@dataclass
+class FoldScores:
+    """Scores of one fitted head for the test rows of one fold. `curve` is the training curve, if the head has one."""
+
+    head: str
+    sequence: str
+    repeat: int
+    fold: int
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float64]
+    curve: list[dict[str, float]]
+
+
+def cross_fit(
+    heads: Sequence[Head],
+    tables: Sequence[Rows],
+    labels: Mapping[str, int],
+    splits: Mapping[str, Sequence[RowSplit]],
+    *,
+    seed: int,
+    jobs: int = 1,
+) -> list[FoldScores]:
+    """Fit every head on the training rows of every split of every table and score the test rows.
+
+    `splits` : row splits by table.sequence. The result is the same for any number of jobs: each fit has its own seed
+    from (seed, head, sequence, repeat, fold) and runs on one thread. Raises ValueError where the training rows of a
+    fold hold one class only.
+    """
+    from joblib import Parallel, delayed
+
+    tasks = [
+        (head, table.sequence, split, table)
+        for head in heads
+        for table in tables
+        for split in splits[table.sequence]
+        if len(split.test)
+    ]
+    parallel = Parallel(n_jobs=jobs)
+    return list(
+        parallel(
+            delayed(_fit_and_score)(head, sequence, table.X, _y(table, labels), table.patient, split, seed)
+            for head, sequence, split, table in tasks
+        )
+    )
+
+
+def refit(
+    heads: Sequence[Head], tables: Sequence[Rows], labels: Mapping[str, int], *, seed: int, jobs: int = 1
+) -> dict[tuple[str, str], Fitted]:
+    """Every head on all labelled rows of every table: {(head, sequence): fitted}."""
+    from joblib import Parallel, delayed
+
+    tasks = [(head, table) for head in heads for table in tables]
+    fitted = Parallel(n_jobs=jobs)(
+        delayed(_fit)(head, table.sequence, table.X, _y(table, labels), table.patient, _seed(seed, head.name, table.sequence))
+        for head, table in tasks
+    )
+    return {(head.name, table.sequence): f for (head, table), (f, _) in zip(tasks, fitted, strict=True)}
+
+
+def patient_weights(patient: NDArray[Any]) -> NDArray[np.float64]:
+    """(n,) weights under which each patient's rows sum to 1, so that patients count equally."""
+    _, index, counts = np.unique(patient.astype(str), return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / counts[index])
+
+
+def _fit(
+    head: Head,
+    sequence: str,
+    X: Floats,
+    y: NDArray[np.int_],
+    patient: NDArray[Any],
+    seed: int,
+    validation: NDArray[np.intp] | None = None,
+) -> tuple[Fitted, list[dict[str, float]]]:
+    from threadpoolctl import threadpool_limits
+
+    if len(np.unique(y)) < 2:
+        raise ValueError(
+            f"{head.name} on {sequence}: the training patients ({', '.join(sorted(set(patient))[:8])}) all have one label; "
+            "fewer --folds or more patients are needed"
+        )
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("error")  # a fit that does not converge must not pass unseen
+        return head.fit(X, y, patient_weights(patient), patient=patient, seed=seed, validation=validation)
+
+
+def _fit_and_score(
+    head: Head, sequence: str, X: Floats, y: NDArray[np.int_], patient: NDArray[Any], split: RowSplit, seed: int
+) -> FoldScores:
+    rows, validation = split.train, None
+    if split.validation is not None:
+        rows = np.concatenate([split.train, split.validation])
+        validation = np.arange(len(split.train), len(rows))
+        if head.name != "dense":  # only the dense head watches validation rows; the others do not see them
+            rows, validation = split.train, None
+    own_seed = _seed(seed, head.name, sequence, split.repeat, split.fold)
+    fitted, curve = _fit(head, sequence, X[rows], y[rows], patient[rows], own_seed, validation)
+    return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, fitted.scores(X[split.test]), curve)
+
+
+def _y(table: Rows, labels: Mapping[str, int]) -> NDArray[np.int_]:
+    return np.array([labels[p] for p in table.patient], int)
+
+
+def _seed(*parts: object) -> int:
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(errors="surrogateescape"), digest_size=4).digest()
+    return int.from_bytes(digest, "little") >> 1

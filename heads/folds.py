@@ -1,0 +1,133 @@
+"""Seeded folds, the same for every head: by patient (default), from a file, or by slice as the notebook did it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOTEBOOK_SEED = 42
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The patients of one fold; everybody else with a label trains."""
+
+    repeat: int
+    fold: int
+    test: tuple[str, ...]
+
+
+@dataclass
+class RowSplit:
+    """Row numbers of one fold in one table. `validation` is set where the split itself reserves it (slice split)."""
+
+    repeat: int
+    fold: int
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+    validation: NDArray[np.intp] | None = None
+
+
+def patient_folds(labels: Mapping[str, int], *, folds: int, repeats: int, seed: int) -> tuple[list[Fold], str]:
+    """Stratified folds over patients, `repeats` times; the folds and a note in words ("" if there is none).
+
+    Every patient is in one test fold per repeat. The folds depend on the patients, labels and seed alone. With fewer
+    patients in the smaller class than folds, there are as many folds as that class has patients, and the note says so.
+    Raises ValueError with fewer than two patients in a class.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    patients = np.array(sorted(labels), object)
+    y = np.array([labels[p] for p in patients], int)
+    positives, negatives = int(y.sum()), int((1 - y).sum())
+    smaller = min(positives, negatives)
+    if folds < 2 or repeats < 1:
+        raise ValueError(f"--folds {folds} --repeats {repeats}; expected at least 2 folds and 1 repeat")
+    if smaller < 2:
+        raise ValueError(f"{positives} positive and {negatives} negative patients; cross-validation needs two of each")
+    note = ""
+    if folds > smaller:
+        note = f"{folds} folds were asked for, but the smaller class has {smaller} patients: {smaller} folds are used"
+        folds = smaller
+    out = []
+    for repeat in range(repeats):
+        kfold = StratifiedKFold(folds, shuffle=True, random_state=np.random.RandomState((seed, repeat)))  # noqa: NPY002
+        for k, (_, test) in enumerate(kfold.split(y, y)):
+            out.append(Fold(repeat, k, tuple(str(p) for p in patients[test])))
+    return out, note
+
+
+def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
+    """Folds from a CSV with the columns patient_id, fold and optionally repeat.
+
+    Raises ValueError where a labelled patient has no fold, is unknown, or is twice in one repeat.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as f:
+            rows = list(csv.DictReader(f))
+    except OSError as error:
+        raise ValueError(f"the split file {str(path)!r} cannot be read ({error.strerror})") from None
+    if not rows or not {"patient_id", "fold"} <= set(rows[0]):
+        raise ValueError(f"the split file {str(path)!r} needs the columns patient_id and fold (and repeat, if there are several)")
+    members: dict[tuple[int, int], list[str]] = {}
+    seen: set[tuple[int, str]] = set()
+    for number, row in enumerate(rows, 2):
+        patient = row["patient_id"]
+        try:
+            repeat, fold = int(row.get("repeat") or 0), int(row["fold"])
+        except ValueError:
+            raise ValueError(f"{str(path)!r}, row {number}: fold and repeat must be whole numbers") from None
+        if (repeat, patient) in seen:
+            raise ValueError(f"{str(path)!r}, row {number}: patient {patient!r} is twice in repeat {repeat}")
+        seen.add((repeat, patient))
+        if patient in labels:
+            members.setdefault((repeat, fold), []).append(patient)
+    repeats = sorted({repeat for repeat, _ in seen})
+    lost = [p for p in labels if any((r, p) not in seen for r in repeats)]
+    if lost:
+        raise ValueError(f"{str(path)!r} gives no fold to {len(lost)} labelled patients, first {lost[0]!r}; every patient needs one per repeat")
+    if any(sum(r == repeat for r, _ in members) < 2 for repeat in repeats):
+        raise ValueError(f"{str(path)!r} has fewer than two folds in a repeat; nothing would be left to train on")
+    return [Fold(r, k, tuple(sorted(m))) for (r, k), m in sorted(members.items())]
+
+
+def row_splits(folds: Sequence[Fold], patient: NDArray[Any], view: NDArray[np.int16]) -> list[RowSplit]:
+    """The rows of each fold in a table: test rows are images of the fold's patients, training rows (views too) the others'."""
+    out = []
+    for f in folds:
+        inside = np.isin(patient.astype(str), np.array(f.test, str))
+        out.append(RowSplit(f.repeat, f.fold, np.flatnonzero(~inside), np.flatnonzero(inside & (view == 0))))
+    return out
+
+
+def slice_split(view: NDArray[np.int16], *, seed: int = NOTEBOOK_SEED) -> RowSplit:
+    """The notebook's split: slices at random, 80 % training, 10 % validation, 10 % test. It leaks, on purpose.
+
+    Augmented views train with whatever part their rows fall in, as nothing is kept apart in this protocol.
+    """
+    from sklearn.model_selection import train_test_split
+
+    images = np.flatnonzero(view == 0)
+    if len(images) < 10:
+        raise ValueError(f"{len(images)} slices; a slice split in 80/10/10 needs at least 10")
+    train, rest = train_test_split(images, test_size=0.2, random_state=seed)
+    validation, test = train_test_split(rest, test_size=0.5, random_state=seed)
+    train = np.concatenate([train, np.flatnonzero(view > 0)])
+    return RowSplit(0, 0, np.sort(train), np.sort(test), np.sort(validation))
+
+
+def leak(patient: NDArray[Any], split: RowSplit) -> tuple[int, int]:
+    """(test patients that are also in training, test patients)."""
+    test, train = set(patient[split.test]), set(patient[split.train])
+    return len(test & train), len(test)
+
+
+def leak_sentence(n: int, m: int) -> str:
+    """What every output of a leaking run carries."""
+    return f"LEAKS: {n} of {m} test patients are also in training"

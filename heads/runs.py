@@ -1,0 +1,72 @@
+"""Write a run: predictions.csv, slices.csv, curves.csv, run.json and the fitted heads, published by a rename."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from heads import bundle
+from heads.bundle import Bundle
+
+PREDICTION_COLUMNS = ("run", "head", "sequence", "repeat", "fold", "patient_id", "label", "score", "n_slices")
+SLICE_COLUMNS = ("run", "head", "sequence", "repeat", "fold", "patient_id", "label", "slice", "score")
+CURVE_COLUMNS = ("run", "head", "sequence", "repeat", "fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+WARNING_COLUMN = "warning"  # added to every table of a run that leaks
+
+
+def check_new(out: Path, *, overwrite: bool) -> None:
+    """Raise ValueError where `out` exists and may not be replaced, or is no run."""
+    if out.exists() and not overwrite:
+        raise ValueError(f"the run {str(out)!r} exists; choose another --out or pass --overwrite")
+    if out.exists() and not (out / "run.json").exists():
+        raise ValueError(f"{str(out)!r} exists and is not a run (no run.json); it is left alone, choose another --out")
+
+
+def write_run(
+    out: Path,
+    about: dict[str, Any],
+    predictions: Iterable[Sequence[Any]],
+    slices: Iterable[Sequence[Any]],
+    curves: Iterable[Sequence[Any]],
+    bundles: Iterable[Bundle],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write everything to a temporary folder beside `out`, then rename it into place.
+
+    Rows come in the order of the `*_COLUMNS`. `about` becomes run.json; where it has a `leak`, each table gets a
+    warning column that says so.
+    """
+    check_new(out, overwrite=overwrite)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    try:
+        temporary.chmod(0o755)
+        leak = about.get("leak")
+        for name, columns, rows in (
+            ("predictions.csv", PREDICTION_COLUMNS, predictions),
+            ("slices.csv", SLICE_COLUMNS, slices),
+            ("curves.csv", CURVE_COLUMNS, curves),
+        ):
+            with (temporary / name).open("w", newline="", encoding="utf-8") as f:
+                writer = csv.writer(f)
+                writer.writerow([*columns, WARNING_COLUMN] if leak else columns)
+                writer.writerows([*row, leak] if leak else row for row in rows)
+        (temporary / "heads").mkdir()
+        for b in bundles:
+            bundle.save(temporary / "heads" / f"{b.about['head']}-{b.about['sequence']}.npz", b)
+        (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
+            out.rename(old / out.name)
+            temporary.rename(out)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
