@@ -18,20 +18,56 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, metavar="CACHE.h5", help="the cache to make or to extend")
     p.add_argument("--sequence", nargs="+", metavar="SEQ", help="FLAIR, T1w, T1wCE, T2w (default: all)")
     p.add_argument("--exclude", nargs="+", default=[], metavar="ID", help="patients to leave out")
-    p.add_argument("--plane", default="axial", choices=("axial", "coronal", "sagittal"), help="how NIfTI volumes are cut (default: axial)")
-    p.add_argument("--normalize", default="series", choices=("series", "slice", "none"), help="8-bit mapping by percentiles of the series or slice, or by the type's full range (default: series)")
-    p.add_argument("--resize", default="pad", choices=("pad", "stretch"), help="pad to a square in millimetres, or stretch (default: pad)")
-    p.add_argument("--backbone", default="vgg16", help="vgg16, vgg19, resnet50, densenet121, efficientnetv2b0 (default: vgg16)")
-    p.add_argument("--weights", default="imagenet", metavar="imagenet|random|FILE", help="default: imagenet, verified by digest")
+    p.add_argument(
+        "--plane",
+        default="axial",
+        choices=("axial", "coronal", "sagittal"),
+        help="how NIfTI volumes are cut (default: axial)",
+    )
+    p.add_argument(
+        "--normalize",
+        default="series",
+        choices=("series", "slice", "none"),
+        help="8-bit mapping by percentiles of the series or slice, or by the type's full range (default: series)",
+    )
+    p.add_argument(
+        "--resize",
+        default="pad",
+        choices=("pad", "stretch"),
+        help="pad to a square in millimetres, or stretch (default: pad)",
+    )
+    p.add_argument(
+        "--backbone", default="vgg16", help="vgg16, vgg19, resnet50, densenet121, efficientnetv2b0 (default: vgg16)"
+    )
+    p.add_argument(
+        "--weights", default="imagenet", metavar="imagenet|random|FILE", help="default: imagenet, verified by digest"
+    )
     p.add_argument("--preprocess", help="the backbone's own name, or unit for RGB/255 (default: the backbone's own)")
-    p.add_argument("--precision", default="auto", choices=("auto", "float32", "float16", "bfloat16"), help="auto: mixed float16 on a GPU, float32 on a CPU")
-    p.add_argument("--dtype", default="float32", choices=("float32", "float16"), help="of the stored vectors (default: float32)")
+    p.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        help="auto: mixed float16 on a GPU, float32 on a CPU",
+    )
+    p.add_argument(
+        "--dtype", default="float32", choices=("float32", "float16"), help="of the stored vectors (default: float32)"
+    )
     p.add_argument("--batch", type=int, default=32, help="slices per step of the network (default: 32)")
-    p.add_argument("--augment", type=int, default=0, metavar="N", help="store N random views of each slice too, for training only")
+    p.add_argument(
+        "--augment", type=int, default=0, metavar="N", help="store N random views of each slice too, for training only"
+    )
     p.add_argument("--seed", type=int, default=0, help="of the random views and of random weights (default: 0)")
-    p.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 1), metavar="N", help="decoding processes; 0 decodes in this one (default: cores - 1)")
+    p.add_argument(
+        "--workers",
+        type=int,
+        default=max(1, (os.cpu_count() or 1) - 1),
+        metavar="N",
+        help="decoding processes; 0 decodes in this one (default: cores - 1)",
+    )
     p.add_argument("--strict", action="store_true", help="stop at the first file that cannot be used")
-    p.add_argument("--accept-versions", action="store_true", help="extend a cache made with other versions of the libraries")
+    p.add_argument(
+        "--accept-versions", action="store_true", help="extend a cache made with other versions of the libraries"
+    )
     p.add_argument("--version", action="version", version=__version__)
     return p
 
@@ -57,7 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             batch=args.batch,
             seed=args.seed,
         )
-        print(f"{args.backbone} on the {embed.device}, {embed.precision}, {embed.settings['weights']} weights from {embed.origin}")
+        print(
+            f"{args.backbone} on the {embed.device}, {embed.precision}, {embed.settings['weights']} weights from {embed.origin}"
+        )
         summary = extract(
             scans,
             args.out,

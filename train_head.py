@@ -29,24 +29,57 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--negative", metavar="VALUE", help="the value that counts as 0, where there are several others")
     g.add_argument("--skip-unlabelled", action="store_true", help="leave out patients that have no row in the labels")
     g = p.add_argument_group("what is trained")
-    g.add_argument("--head", nargs="+", default=["dense", "logistic", "boosted"], choices=("dense", "logistic", "boosted"))
+    g.add_argument(
+        "--head", nargs="+", default=["dense", "logistic", "boosted"], choices=("dense", "logistic", "boosted")
+    )
     g.add_argument("--sequence", nargs="+", metavar="SEQ", help="default: every sequence in the cache, each apart")
-    g.add_argument("--fuse", choices=("scores", "features"), help="join the sequences too: average scores, or concatenate pooled vectors")
-    g.add_argument("--slices", default="all", metavar="all|central|first|largest|middle:N", help="slices of each series (default: all)")
+    g.add_argument(
+        "--fuse",
+        choices=("scores", "features"),
+        help="join the sequences too: average scores, or concatenate pooled vectors",
+    )
+    g.add_argument(
+        "--slices",
+        default="all",
+        metavar="all|central|first|largest|middle:N",
+        help="slices of each series (default: all)",
+    )
     g.add_argument("--keep-blank", action="store_true", help="train and score on blank slices too")
     g.add_argument("--unit", default="slice", choices=("slice", "patient"), help="rows of the heads (default: slice)")
-    g.add_argument("--aggregate", default="mean", choices=AGGREGATORS, help="slice scores to patient score (default: mean)")
+    g.add_argument(
+        "--aggregate", default="mean", choices=AGGREGATORS, help="slice scores to patient score (default: mean)"
+    )
     g = p.add_argument_group("validation")
-    g.add_argument("--split", default="patient", choices=("patient", "slice"), help="slice is the notebook's split, which leaks")
+    g.add_argument(
+        "--split", default="patient", choices=("patient", "slice"), help="slice is the notebook's split, which leaks"
+    )
     g.add_argument("--folds", type=int, help="default: 5")
     g.add_argument("--repeats", type=int, help="default: 1")
     g.add_argument("--split-file", type=Path, metavar="CSV", help="fixed folds: patient_id, fold and optionally repeat")
-    g.add_argument("--seed", type=int, default=0, help="of folds and heads (default: 0; the slice split has its own, 42)")
-    g.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="folds fitted at once (default: all cores); results do not depend on it")
+    g.add_argument(
+        "--seed", type=int, default=0, help="of folds and heads (default: 0; the slice split has its own, 42)"
+    )
+    g.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="folds fitted at once (default: all cores); results do not depend on it",
+    )
     g = p.add_argument_group("heads")
     g.add_argument("--C", type=float, default=0.01, help="inverse penalty of the logistic head (default: 0.01)")
-    g.add_argument("--hidden", type=int, nargs="+", default=[128, 64, 32, 16], help="layers of the dense head (default: 128 64 32 16)")
-    g.add_argument("--optimizer", default="rmsprop", choices=("rmsprop", "adam", "sgd"), help="of the dense head (default: rmsprop)")
+    g.add_argument(
+        "--hidden",
+        type=int,
+        nargs="+",
+        default=[128, 64, 32, 16],
+        help="layers of the dense head (default: 128 64 32 16)",
+    )
+    g.add_argument(
+        "--optimizer",
+        default="rmsprop",
+        choices=("rmsprop", "adam", "sgd"),
+        help="of the dense head (default: rmsprop)",
+    )
     g.add_argument("--learning-rate", type=float, default=5e-4, help="of the dense head (default: 5e-4)")
     g.add_argument("--batch-size", type=int, default=32, help="of the dense head (default: 32)")
     g.add_argument("--epochs", type=int, default=50, help="of the dense head, at most (default: 50)")
@@ -105,7 +138,9 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     per_patient = args.unit == "patient" or source.is_csv
     trained = []
     for sequence in sequences:
-        table = tables.load(source, sequence, slices=args.slices, keep_blank=args.keep_blank).of_patients(list(joined.labels))
+        table = tables.load(source, sequence, slices=args.slices, keep_blank=args.keep_blank).of_patients(
+            list(joined.labels)
+        )
         trained.append(tables.pool(table) if per_patient else table)
         if table.missing:
             say(f"  {sequence}: no usable slice in {len(table.missing)} patients: {', '.join(table.missing[:8])}")
@@ -121,7 +156,9 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         if args.split_file:
             folds = fold_makers.file_folds(args.split_file, joined.labels)
         else:
-            folds, fold_note = fold_makers.patient_folds(joined.labels, folds=args.folds or 5, repeats=args.repeats or 1, seed=args.seed)
+            folds, fold_note = fold_makers.patient_folds(
+                joined.labels, folds=args.folds or 5, repeats=args.repeats or 1, seed=args.seed
+            )
             if fold_note:
                 say(f"  note: {fold_note}")
         splits = {t.sequence: fold_makers.row_splits(folds, t.patient, t.view) for t in trained}
@@ -147,7 +184,9 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
             patient = table.patient[row]
             slice_rows.append((*where, patient, joined.labels[patient], table.slice_id[row], score))
         for c in r.curve:
-            curve_rows.append((*where, int(c["epoch"]), c["loss"], c["accuracy"], c.get("val_loss", ""), c.get("val_accuracy", "")))
+            curve_rows.append(
+                (*where, int(c["epoch"]), c["loss"], c["accuracy"], c.get("val_loss", ""), c.get("val_accuracy", ""))
+            )
     if args.fuse == "scores":
         predictions += fuse_scores(predictions, sequences)
     about = {
@@ -170,7 +209,12 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "split": "file" if args.split_file else args.split,
         "folds": [{"repeat": f.repeat, "fold": f.fold, "test": f.test} for f in folds],
         "leak": note or None,
-        "features": {"file": args.features.name, "sha256": source.sha256, "settings": source.settings, "skipped": source.skipped},
+        "features": {
+            "file": args.features.name,
+            "sha256": source.sha256,
+            "settings": source.settings,
+            "skipped": source.skipped,
+        },
         "labels": {"file": args.labels.name, "sha256": file_sha256(args.labels)},
         **provenance(argv),
     }
@@ -212,7 +256,9 @@ def check(args: argparse.Namespace) -> None:
     if args.split == "slice" and args.unit == "patient":
         raise ValueError("--split slice splits slices; it does not go with --unit patient")
     if args.split == "slice" and (args.folds or args.repeats or args.split_file):
-        raise ValueError("--split slice is the notebook's one 80/10/10 split; it takes no --folds, --repeats or --split-file")
+        raise ValueError(
+            "--split slice is the notebook's one 80/10/10 split; it takes no --folds, --repeats or --split-file"
+        )
     if args.split_file and (args.folds or args.repeats):
         raise ValueError("--split-file fixes the folds; it takes no --folds or --repeats")
 

@@ -48,7 +48,9 @@ class Assessment:
         return {k: _json(v) for k, v in vars(self).items()}
 
 
-def assess(scored: Scored, *, level: str, threshold: str = "0.5", replicates: int = 2000, seed: int = 0, curves: bool = False) -> Assessment:
+def assess(
+    scored: Scored, *, level: str, threshold: str = "0.5", replicates: int = 2000, seed: int = 0, curves: bool = False
+) -> Assessment:
     """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
 
     A replicate draws patients with replacement within each class; their slices and repeats come along. `threshold`
@@ -64,10 +66,10 @@ def assess(scored: Scored, *, level: str, threshold: str = "0.5", replicates: in
     done = 0
     while done < replicates:
         n = min(replicates - done, max(1, _BLOCK // max(1, len(scored.units))))
-        for name, values in _all_metrics(scored, bootstrap_weights(patient_y, n, rng), thresholds).items():
-            draws[name].append(values)
+        for name, drawn in _all_metrics(scored, bootstrap_weights(patient_y, n, rng), thresholds).items():
+            draws[name].append(drawn)
         done += n
-    values = {}
+    values: dict[str, dict[str, float]] = {}
     for name in METRICS:
         low, high = percentile_interval(np.concatenate(draws[name]))
         values[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
@@ -81,7 +83,9 @@ def assess(scored: Scored, *, level: str, threshold: str = "0.5", replicates: in
     if curves:
         result.roc, result.pr = _curves(scored, patient_y, np.random.default_rng(seed), min(replicates, 500))
         known = np.isfinite(scored.scores[0])
-        cells = metrics.confusion(scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum())), thresholds[0][known])
+        cells = metrics.confusion(
+            scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum())), thresholds[0][known]
+        )
         result.confusion = {k: int(c[0]) for k, c in zip(("tp", "fp", "tn", "fn"), cells, strict=True)}
     return result
 
@@ -125,7 +129,9 @@ def _fold_aucs(scored: Scored) -> list[float]:
     return out
 
 
-def _curves(scored: Scored, patient_y: Any, rng: np.random.Generator, replicates: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+def _curves(
+    scored: Scored, patient_y: Any, rng: np.random.Generator, replicates: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """ROC and PR of repeat 0 on GRID, with pointwise 95 % patient-bootstrap bands."""
     known = np.isfinite(scored.scores[0])
     y, s, owner = scored.y[known], scored.scores[0][known], scored.patient[known]

@@ -18,7 +18,7 @@ THRESHOLD = 0.5
 
 
 def _ratio(a: Array, b: Array) -> Array:
-    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
+    return np.asarray(np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0))
 
 
 def _tied_sums(y: Labels, score: Array, W: Array, *, descending: bool) -> tuple[Array, Array]:
@@ -48,10 +48,16 @@ def average_precision(y: Labels, score: Array, W: Array) -> Array:
     return _ratio((p * precision).sum(axis=1), p.sum(axis=1))
 
 
-def confusion(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> tuple[Array, Array, Array, Array]:
+def confusion(
+    y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD
+) -> tuple[Array, Array, Array, Array]:
     """(true positives, false positives, true negatives, false negatives); positive is score >= threshold."""
-    called = score >= threshold
-    return tuple(W @ (part.astype(float)) for part in (called & (y == 1), called & (y == 0), ~called & (y == 0), ~called & (y == 1)))  # type: ignore[return-value]
+    called, positive = score >= threshold, y == 1
+    tp, fp, tn, fn = (
+        W @ part.astype(float)
+        for part in (called & positive, called & ~positive, ~called & ~positive, ~called & positive)
+    )
+    return tp, fp, tn, fn
 
 
 def accuracy(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:

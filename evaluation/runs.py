@@ -61,12 +61,16 @@ def read_run(path: Path, name: str | None = None) -> Run:
     try:
         about = json.loads((path / "run.json").read_text(encoding="utf-8"))
         if about.get("format") != RUN_FORMAT or about.get("format_version") != RUN_VERSION:
-            raise ValueError(f"{str(path)!r} is not a run of version {RUN_VERSION} (format {about.get('format')!r} {about.get('format_version')})")
+            raise ValueError(
+                f"{str(path)!r} is not a run of version {RUN_VERSION} (format {about.get('format')!r} {about.get('format_version')})"
+            )
         predictions = _read(path / "predictions.csv")
         slices = _read(path / "slices.csv")
         curves = _read(path / "curves.csv")
     except FileNotFoundError as error:
-        raise ValueError(f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out") from None
+        raise ValueError(
+            f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out"
+        ) from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{str(path / 'run.json')!r} is not readable JSON ({error})") from None
     try:
@@ -87,7 +91,9 @@ def group(predictions: Any) -> list[Scored]:
     """
     groups: dict[tuple[str, str, str], list[tuple[str, str, int, int, int, float, int]]] = defaultdict(list)
     for p in predictions:
-        groups[p.run, p.head, p.sequence].append((p.patient_id, p.patient_id, p.label, p.repeat, p.fold, p.score, p.n_slices))
+        groups[p.run, p.head, p.sequence].append(
+            (p.patient_id, p.patient_id, p.label, p.repeat, p.fold, p.score, p.n_slices)
+        )
     return [_matrix(*key, rows) for key, rows in groups.items()]
 
 
@@ -95,7 +101,15 @@ def _group_slices(run: str, rows: list[dict[str, str]]) -> list[Scored]:
     groups: dict[tuple[str, str], list[tuple[str, str, int, int, int, float, int]]] = defaultdict(list)
     for r in rows:
         groups[r["head"], r["sequence"]].append(
-            (f"{r['patient_id']}/{r['slice']}", r["patient_id"], int(r["label"]), int(r["repeat"]), int(r["fold"]), float(r["score"]), 1)
+            (
+                f"{r['patient_id']}/{r['slice']}",
+                r["patient_id"],
+                int(r["label"]),
+                int(r["repeat"]),
+                int(r["fold"]),
+                float(r["score"]),
+                1,
+            )
         )
     return [_matrix(run, head, sequence, group_rows) for (head, sequence), group_rows in groups.items()]
 

@@ -8,6 +8,8 @@ from evaluation.assess import Assessment, assess
 from evaluation.patients import Prediction
 from evaluation.runs import group
 
+FEW_PATIENTS = 10  # in a class, below which the verdict says nothing
+
 
 def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[str]:
     """A table of heads and sequences at patient level."""
@@ -18,7 +20,9 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "") -> list[str]:
     """One line per assessment: patients, pooled AUC with interval, mean fold AUC, accuracy and its baseline."""
     width = max([len(a.sequence) for a in assessments] + [8])
     lines = ["", leak] if leak else [""]
-    lines.append(f"{'head':9} {'sequence':{width}} {'patients':>8}  {'AUC pooled (95 % CI)':21} {'AUC by fold':>11}  {'accuracy':>8} {'majority':>8}")
+    lines.append(
+        f"{'head':9} {'sequence':{width}} {'patients':>8}  {'AUC pooled (95 % CI)':21} {'AUC by fold':>11}  {'accuracy':>8} {'majority':>8}"
+    )
     for a in assessments:
         v = a.values
         lines.append(
@@ -42,28 +46,49 @@ def verdict(assessments: Sequence[Assessment], leaks: dict[str, str], random_wei
     """What the figures mean for a new patient, in words. One sentence per entry."""
     out = []
     if random_weights:
-        out.append("RANDOM WEIGHTS: the features come from a network that was never trained. These figures test the plumbing and say nothing of MRI.")
+        out.append(
+            "RANDOM WEIGHTS: the features come from a network that was never trained. These figures test the plumbing and say nothing of MRI."
+        )
     for run, leak in leaks.items():
-        out.append(f"{run}: {leak}. Its figures measure how well slices of known patients are recognised, and do not hold for a new patient.")
-    honest = [a for a in assessments if a.level == "patient" and a.run not in leaks and a.values["auc"]["estimate"] == a.values["auc"]["estimate"]]
+        out.append(
+            f"{run}: {leak}. Its figures measure how well slices of known patients are recognised, and do not hold for a new patient."
+        )
+    honest = [
+        a
+        for a in assessments
+        if a.level == "patient" and a.run not in leaks and a.values["auc"]["estimate"] == a.values["auc"]["estimate"]
+    ]
     if not honest:
-        out.append("No run here was validated on patients that its heads had not seen, so nothing can be said of a new patient.")
+        out.append(
+            "No run here was validated on patients that its heads had not seen, so nothing can be said of a new patient."
+        )
         return out
     best = max(honest, key=lambda a: a.values["auc"]["estimate"])
-    auc = best.values["auc"]
-    above = auc["low"] > 0.5
+    auc, k = best.values["auc"], len(honest)
+    smaller = min(best.n_positive, best.n_patients - best.n_positive)
+    if smaller < FEW_PATIENTS:
+        out.append(
+            f"With {best.n_positive} positive and {best.n_patients - best.n_positive} negative patients nothing can be said of a new "
+            f"patient, whatever the figures below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."
+        )
+        return out
+    picked = f"the highest of {k} patient-level results is " if k > 1 else ""
     out.append(
-        f"For a new patient: the highest of {len(honest)} patient-level results is {best.head} on {best.sequence} ({best.run}), "
-        f"AUC {number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients."
+        f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), AUC {number(auc['estimate'])}, 95 % interval "
+        f"{number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients ({best.n_positive} positive)."
     )
-    out.append(
-        "Its interval lies above 0.5." if above else "Its interval contains 0.5: this is not distinguishable from chance."
-    )  # fmt: skip
-    if len(honest) > 1:
-        out.append(f"It was picked after looking at {len(honest)} results, so expect less of it on new patients.")
+    if auc["low"] <= 0.5:
+        out.append("Its interval contains 0.5: this is not distinguishable from chance.")
+    elif k > 1:
+        out.append(
+            f"Its own interval lies above 0.5. But it was picked after looking at {k} results, and the highest of {k} is optimistic even where "
+            "there is nothing to find: expect less on new patients."
+        )
+    else:
+        out.append("Its interval lies above 0.5.")
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"
-    out.append(f"Its accuracy of {number(accuracy)} is {relation} the {number(best.majority_accuracy)} that always guessing the larger class gives.")
-    if min(best.n_positive, best.n_patients - best.n_positive) < 30:
-        out.append("With so few patients the interval itself is rough.")
+    out.append(
+        f"Its accuracy of {number(accuracy)} is {relation} the {number(best.majority_accuracy)} that always guessing the larger class gives."
+    )
     return out

@@ -150,9 +150,7 @@ def _dicom_slices(ds: Any, source: str) -> list[Slice]:
         pixels, spacing = to_display(pixels, _spacing(ds, k), cosines)
         number = k + 1 if len(frames) > 1 else _integer(ds.get("InstanceNumber"))
         eight_bit = identity and not has_lut and not signed and bits <= 8
-        slices.append(
-            Slice(_finite(pixels), source, number, spacing, plane, position, (ends[0], ends[1]), eight_bit)
-        )
+        slices.append(Slice(_finite(pixels), source, number, spacing, plane, position, (ends[0], ends[1]), eight_bit))
     return slices
 
 
@@ -169,11 +167,13 @@ def _dicom_frames(ds: Any) -> NDArray[Any]:
             pixels = apply_color_lut(pixels, ds)
     except Exception as error:  # each codec has its own exceptions
         syntax = ds.file_meta.TransferSyntaxUID
-        raise ValueError(f"its {getattr(syntax, 'name', 'pixel')} data cannot be decoded ({type(error).__name__})") from None
+        raise ValueError(
+            f"its {getattr(syntax, 'name', 'pixel')} data cannot be decoded ({type(error).__name__})"
+        ) from None
     if int(ds.get("SamplesPerPixel", 1)) > 1 or ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         pixels = _luminance(pixels)
     n_frames = int(ds.get("NumberOfFrames", 1) or 1)
-    return pixels.reshape((n_frames, int(ds.Rows), int(ds.Columns)))
+    return np.asarray(pixels).reshape((n_frames, int(ds.Rows), int(ds.Columns)))
 
 
 def _padding_mask(ds: Any, frames: NDArray[Any]) -> NDArray[np.bool_] | None:
@@ -249,9 +249,8 @@ def _read_image(path: Path, source: str, _: str) -> list[Slice]:
             if image.mode.startswith("I") or image.mode == "F":
                 pixels, eight_bit = np.asarray(image), False
             else:
-                if image.mode not in ("L", "RGB"):
-                    image = image.convert("L" if image.mode in ("1", "LA") else "RGB")
-                pixels, eight_bit = np.asarray(image), True
+                mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+                pixels, eight_bit = np.asarray(image.convert(mode)), True
     except ValueError:
         raise
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:

@@ -165,7 +165,7 @@ def _without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.f
             vectors[blank] = black[0]
         rows = np.flatnonzero(~blank)
         first: dict[bytes, int] = {}
-        same_as = np.array([first.setdefault(slices.pixel_digest(images[i]), i) for i in rows], int)
+        same_as = np.array([first.setdefault(slices.pixel_digest(images[i]), int(i)) for i in rows], np.intp)
         kept = rows[same_as == rows]
         if len(kept):
             vectors[kept] = embed(images[kept])
@@ -252,7 +252,7 @@ def _publish(
     """Merge the published cache and the parts into a new cache, rename it into place, remove the parts."""
     blocks: list[SeriesRows] = []
     here = set(scans.patients)
-    loose = [s for s in scans.skipped]
+    loose = list(scans.skipped)
     used: set[str] = {precision}
     versions: dict[str, set[str]] = {}
     for path in dict.fromkeys(p for _, p in done.values()):
@@ -284,7 +284,9 @@ def _describe(out: Path, summary: Summary) -> None:
 
 def summary_lines(summary: Summary, scans: Scans) -> list[str]:
     """The closing summary in words, a line each."""
-    lines = [f"{summary.cache}: {summary.n_patients} patients, {sum(summary.slices.values())} slices, {summary.n_blank} of them blank"]
+    lines = [
+        f"{summary.cache}: {summary.n_patients} patients, {sum(summary.slices.values())} slices, {summary.n_blank} of them blank"
+    ]
     for sequence in sorted({s for s, _ in summary.slices}):
         planes = {p: n for (s, p), n in sorted(summary.slices.items()) if s == sequence}
         detail = ", ".join(f"{n} {p}" for p, n in planes.items())
@@ -298,7 +300,9 @@ def summary_lines(summary: Summary, scans: Scans) -> list[str]:
     lines.append(f"  skipped: {len(summary.skipped)}")
     lines += [f"    {s.source}: {s.reason}" for s in summary.skipped[:10]]
     if len(summary.skipped) > 10:
-        lines.append(f"    ... and {len(summary.skipped) - 10} more (python -m features info {summary.cache} --skipped)")
+        lines.append(
+            f"    ... and {len(summary.skipped) - 10} more (python -m features info {summary.cache} --skipped)"
+        )
     lines += [f"  {note}" for note in summary.notes]
     rate = f", {summary.n_slices_new / summary.seconds:.1f} slices/s" if summary.n_slices_new else ""
     lines.append(

@@ -109,7 +109,9 @@ class Cache:
     def _check_format(self) -> None:
         found, version = self._file.attrs.get("format"), self._file.attrs.get("format_version")
         if found != FORMAT:
-            raise ValueError(f"{str(self.path)!r} is not a feature cache (its format attribute is {found!r}; expected {FORMAT!r})")
+            raise ValueError(
+                f"{str(self.path)!r} is not a feature cache (its format attribute is {found!r}; expected {FORMAT!r})"
+            )
         if version != VERSION:
             raise ValueError(f"{str(self.path)!r} has format version {version}; this code reads version {VERSION}")
 
@@ -188,7 +190,8 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
     n = int(first[-1])
     dim = int(settings["dim"])
     left_out = sorted(
-        {*skipped, *(x for s in blocks for x in s.skipped)}, key=lambda s: (natural_key(s.patient), s.sequence, natural_key(s.source), s.reason)
+        {*skipped, *(x for s in blocks for x in s.skipped)},
+        key=lambda s: (natural_key(s.patient), s.sequence, natural_key(s.source), s.reason),
     )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -235,7 +238,9 @@ def verify(path: Path) -> list[str]:
                 problems.append(f"/rows/{name} has shape {shapes.get(name)}; expected ({cache.n},)")
         first, lengths = cache.series["first_row"], cache.series["n_rows"]
         if list(first) != list(np.concatenate([[0], np.cumsum(lengths)])[:-1]) or int(lengths.sum()) != cache.n:
-            problems.append(f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {cache.n} rows of /features")
+            problems.append(
+                f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {cache.n} rows of /features"
+            )
         if problems:
             return problems
         for k, (patient, sequence) in enumerate(zip(cache.series["patient"], cache.series["sequence"], strict=True)):
@@ -243,7 +248,9 @@ def verify(path: Path) -> list[str]:
             rows = slice(int(first[k]), int(first[k] + lengths[k]))
             try:
                 block = cache.series_rows(k)
-                rows_agree = (cache.column("patient", rows) == patient).all() and (cache.column("sequence", rows) == sequence).all()
+                rows_agree = (cache.column("patient", rows) == patient).all() and (
+                    cache.column("sequence", rows) == sequence
+                ).all()
             except (IndexError, OSError, ValueError) as error:
                 problems.append(f"{name}: cannot be read ({str(error).splitlines()[0]})")
                 continue

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subje
 LABEL_COLUMNS = ("MGMT_value", "MGMT", "label")
 MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "null", "none", "not available", "unknown", "missing"})
 _WORDS = {"1": 1, "1.0": 1, "methylated": 1, "0": 0, "0.0": 0, "unmethylated": 0}
+Parse = Callable[[str, int], int | None]
 _NUMBERED = re.compile(r"(?:brats\d*[_-])?(\d+)(?:\.0+)?", re.IGNORECASE)
 
 
@@ -109,42 +110,54 @@ def read_labels(
     return labels
 
 
+def match_ids(patients: Iterable[str], names: Iterable[str], where: str) -> dict[str, str]:
+    """{patient: the name that stands for it in `where`}, as written or else by number; patients without one are absent.
+
+    Raises ValueError where a number stands for several ids, or two patients match one name.
+    """
+    patients, names = list(patients), list(names)
+    written, by_number, mine = set(names), _by_number(names), _by_number(patients)
+    matched: dict[str, str] = {}
+    for patient in patients:
+        number = _number(patient)
+        if patient in written:
+            matched[patient] = patient
+        elif number is not None and number in by_number:
+            if len(by_number[number]) > 1 or len(mine[number]) > 1:
+                raise ValueError(
+                    f"the patient number {number} is ambiguous: {mine[number]} among the features, {by_number[number]} in "
+                    f"{where}; write the ids alike"
+                )
+            matched[patient] = by_number[number][0]
+    owners: dict[str, str] = {}
+    for patient, name in matched.items():
+        if owners.setdefault(name, patient) != patient:
+            raise ValueError(
+                f"the patients {owners[name]!r} and {patient!r} both match {name!r} in {where}; write the ids alike"
+            )
+    return matched
+
+
 def join(patients: Iterable[str], labels: Labels) -> Join:
     """Join labels to patients, by the id as written, else by number. Raises ValueError where that is ambiguous,
     or where not one patient is found."""
     patients = list(patients)
-    by_number = _by_number(labels.values)
-    mine = _by_number(patients)
-    out = Join({}, [], [], [], [])
-    exact, numbered, used = 0, [], set()
-    for patient in patients:
-        name: str | None = patient if patient in labels.values else None
-        if name is None and (number := _number(patient)) is not None and number in by_number:
-            if len(by_number[number]) > 1 or len(mine[number]) > 1:
-                raise ValueError(
-                    f"the patient number {number} is ambiguous: {mine[number]} among the features, {by_number[number]} in "
-                    f"{str(labels.path)!r}; write the ids alike"
-                )
-            name = by_number[number][0]
-            numbered.append((patient, name))
-        elif name is not None:
-            exact += 1
-        if name is None:
-            out.without_row.append(patient)
-            continue
-        if name in used:
-            raise ValueError(f"two patients among the features join to {name!r} in {str(labels.path)!r}; write the ids alike")
-        used.add(name)
+    matched = match_ids(patients, labels.values, repr(str(labels.path)))
+    if not matched:
+        raise ValueError(
+            f"no patient of the features is in {str(labels.path)!r} (features: {_some(patients)}; labels: "
+            f"{_some(list(labels.values))}); expected the same ids, check --patient-column"
+        )
+    out = Join({}, [], [p for p in patients if p not in matched], [], [])
+    for patient, name in matched.items():
         value = labels.values[name]
         if value is None:
             out.unlabelled.append(patient)
         else:
             out.labels[patient] = value
-    if not used:
-        raise ValueError(
-            f"no patient of the features is in {str(labels.path)!r} (features: {_some(patients)}; labels: "
-            f"{_some(list(labels.values))}); expected the same ids, check --patient-column"
-        )
+    used = set(matched.values())
+    numbered = [(patient, name) for patient, name in matched.items() if patient != name]
+    exact = len(matched) - len(numbered)
     out.without_scans = [p for p, v in labels.values.items() if v is not None and p not in used]
     out.lines.append(f"{len(out.labels)} patients with label: {labels.meaning}")
     if exact:
@@ -160,11 +173,15 @@ def join(patients: Iterable[str], labels: Labels) -> Join:
         if names:
             out.lines.append(f"  {len(names)} patients {what}: {_some(names)}")
     if labels.other:
-        out.lines.append("  values that are neither class: " + ", ".join(f"{v!r} {n} x" for v, n in labels.other.items()))
+        out.lines.append(
+            "  values that are neither class: " + ", ".join(f"{v!r} {n} x" for v, n in labels.other.items())
+        )
     return out
 
 
-def _parser(path: Path, column: str, cells: Sequence[str], positive: str | None, negative: str | None):  # type: ignore[no-untyped-def]
+def _parser(
+    path: Path, column: str, cells: Sequence[str], positive: str | None, negative: str | None
+) -> tuple[Parse, str]:
     """The function (cell, row number) -> 0, 1 or None, and its meaning in words."""
     where = f"{str(path)!r}, column {column!r}"
     if positive is None:
@@ -173,7 +190,9 @@ def _parser(path: Path, column: str, cells: Sequence[str], positive: str | None,
 
         def plain(cell: str, number: int) -> int:
             if cell.lower() not in _WORDS:
-                raise ValueError(f"{where}, row {number}: label {cell!r}; expected 0, 1 or nothing, or say --positive VALUE")
+                raise ValueError(
+                    f"{where}, row {number}: label {cell!r}; expected 0, 1 or nothing, or say --positive VALUE"
+                )
             return _WORDS[cell.lower()]
 
         return plain, f"{column} 1 against 0"
@@ -194,7 +213,9 @@ def _parser(path: Path, column: str, cells: Sequence[str], positive: str | None,
         raise ValueError(f"{where}: --positive {positive!r} does not occur; found {', '.join(map(repr, others[:8]))}")
     if negative is None:
         if len(others) != 1:
-            raise ValueError(f"{where}: besides {positive!r} there are {', '.join(map(repr, others[:8])) or 'no values'}; say which is the other class with --negative")
+            raise ValueError(
+                f"{where}: besides {positive!r} there are {', '.join(map(repr, others[:8])) or 'no values'}; say which is the other class with --negative"
+            )
         negative = others[0]
     elif negative not in others:
         raise ValueError(f"{where}: --negative {negative!r} does not occur; found {', '.join(map(repr, others[:8]))}")
@@ -213,7 +234,9 @@ def _column(path: Path, header: Sequence[str], name: str | None, usual: Sequence
     lower = {h.lower(): h for h in header}
     found = [lower[u.lower()] for u in usual if u.lower() in lower]
     if not found:
-        raise ValueError(f"{str(path)!r} has none of the columns {', '.join(usual)}; name one with {flag} (it has {', '.join(header[:12])})")
+        raise ValueError(
+            f"{str(path)!r} has none of the columns {', '.join(usual)}; name one with {flag} (it has {', '.join(header[:12])})"
+        )
     return found[0]
 
 

@@ -16,7 +16,7 @@ LIBRARIES = ("tensorflow", "keras", "numpy", "h5py", "scikit-learn", "lightgbm",
 
 def provenance(argv: list[str] | None = None) -> dict[str, Any]:
     """Code version, commit (and whether files differ from it), library versions, Python, command line."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:
             versions[name] = version(name)

@@ -100,9 +100,7 @@ def kind_of(path: Path) -> str | None:
         return "dicom"  # unreadable: let the reader try, fail, and record why
 
 
-def find_scans(
-    cohorts: Iterable[Path], *, sequences: Sequence[str] = SEQUENCES, exclude: Iterable[str] = ()
-) -> Scans:
+def find_scans(cohorts: Iterable[Path], *, sequences: Sequence[str] = SEQUENCES, exclude: Iterable[str] = ()) -> Scans:
     """Find every series of the wanted sequences under the cohort folders.
 
     Patients come in natural order, each patient's series in the order of `SEQUENCES`. Folders and files that
@@ -117,8 +115,12 @@ def find_scans(
     origin: dict[str, Path] = {}
     for cohort in cohorts:
         if not cohort.is_dir():
-            raise ValueError(f"the cohort {str(cohort)!r} is not a folder; give the folder that holds one folder per patient")
-        folders = sorted((p for p in cohort.iterdir() if p.is_dir() and p.name[0] != "."), key=lambda p: natural_key(p.name))
+            raise ValueError(
+                f"the cohort {str(cohort)!r} is not a folder; give the folder that holds one folder per patient"
+            )
+        folders = sorted(
+            (p for p in cohort.iterdir() if p.is_dir() and p.name[0] != "."), key=lambda p: natural_key(p.name)
+        )
         n_before = len(scans.series)
         for folder in folders:
             if folder.name in leave_out:

@@ -72,7 +72,9 @@ def prepare_series(
         views = [pixels]
         for view in range(1, augment + 1):
             seeds = [f"{seed}/{view}/{s.source}/{s.instance}" for s in slices]
-            views.append(np.array([augmented(p, _rng(k)) for p, k in zip(pixels, seeds, strict=True)], np.uint8).reshape(shape))
+            views.append(
+                np.array([augmented(p, _rng(k)) for p, k in zip(pixels, seeds, strict=True)], np.uint8).reshape(shape)
+            )
         columns = {name: np.concatenate([values] * (augment + 1)) for name, values in columns.items()}
         columns["view"] = np.repeat(np.arange(augment + 1, dtype=np.int16), len(slices))
         pixels = np.concatenate(views)
@@ -113,7 +115,9 @@ def to_eight_bit(
         else:
             if normalize == "none":
                 if s.full_range is None:
-                    refused.append((s, "floating-point values have no full range for --normalize none; use series or slice"))
+                    refused.append(
+                        (s, "floating-point values have no full range for --normalize none; use series or slice")
+                    )
                     continue
                 window = s.full_range
             else:
@@ -140,9 +144,9 @@ def _map(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[np.uint8]
     if pixels.min() == pixels.max():
         return np.zeros(pixels.shape, np.uint8)
     if high <= low:  # the whole foreground is one value: a mask
-        return np.where(pixels >= high, np.uint8(255), np.uint8(0)) if pixels.max() >= high else np.zeros(pixels.shape, np.uint8)
+        return np.asarray(np.where(pixels >= high, 255, 0), np.uint8)
     scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(scaled, 0, 255)), np.uint8)
 
 
 def brain_fraction(image: NDArray[np.uint8]) -> float:

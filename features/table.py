@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.hdf5 import Cache, file_sha256
-from features.labels import read_csv
+from features.labels import match_ids, read_csv
 from features.scans import SEQUENCES, match_sequence, natural_key
 
 CSV_SEQUENCE = "table"  # what a CSV of features is called where a sequence name is expected
@@ -39,13 +39,16 @@ class Table:
 
     def take(self, keep: NDArray[Any]) -> Table:
         """The rows of a mask or index."""
-        return replace(self, X=self.X[keep], patient=self.patient[keep], view=self.view[keep], slice_id=self.slice_id[keep])
+        return replace(
+            self, X=self.X[keep], patient=self.patient[keep], view=self.view[keep], slice_id=self.slice_id[keep]
+        )
 
     def of_patients(self, patients: Sequence[str]) -> Table:
         """The rows of some patients; `missing` shrinks accordingly."""
         wanted = set(patients)
         return replace(
-            self.take(np.array([p in wanted for p in self.patient], bool)), missing=[p for p in self.missing if p in wanted]
+            self.take(np.array([p in wanted for p in self.patient], bool)),
+            missing=[p for p in self.missing if p in wanted],
         )
 
 
@@ -66,12 +69,21 @@ def open_source(path: Path) -> Source:
     """Look at a cache or a CSV file. Raises ValueError where it is neither."""
     if re.search(r"\.csv(\.gz)?$", path.name.lower()):
         table = read_table(path)
-        return Source(path, True, [str(p) for p in table.patient], [CSV_SEQUENCE], {"table_columns": len(table.columns)}, file_sha256(path))
+        return Source(
+            path,
+            True,
+            [str(p) for p in table.patient],
+            [CSV_SEQUENCE],
+            {"table_columns": len(table.columns)},
+            file_sha256(path),
+        )
     with Cache(path) as cache:
         present = set(cache.series["sequence"])
         patients = sorted(set(map(str, cache.series["patient"])), key=natural_key)
         skipped = [vars(s) for s in cache.skipped]
-        return Source(path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, file_sha256(path), skipped)
+        return Source(
+            path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, file_sha256(path), skipped
+        )
 
 
 def read_table(path: Path) -> Table:
@@ -90,7 +102,9 @@ def read_table(path: Path) -> Table:
             X[i] = [np.nan if c.lower() in ("", "na", "nan", "n/a") else float(c) for c in row[1:]]
         except ValueError:
             bad = next(j for j, c in enumerate(row[1:], 1) if not _is_number(c))
-            raise ValueError(f"{str(path)!r}, row {i + 2}, column {header[bad]!r}: {row[bad]!r} is not a number") from None
+            raise ValueError(
+                f"{str(path)!r}, row {i + 2}, column {header[bad]!r}: {row[bad]!r} is not a number"
+            ) from None
     X[~np.isfinite(X)] = np.nan
     patient = np.array(ids, object)
     return Table(CSV_SEQUENCE, X, patient, np.zeros(len(ids), np.int16), patient.copy(), columns=header[1:])
@@ -125,7 +139,10 @@ def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool
         rows = np.concatenate(chosen) if chosen else np.empty(0, int)
         rows.sort()
         X = cache.features_at(rows).astype(np.float32, copy=False)
-        ids = np.array([f"{s}#{i}" for s, i in zip(cache.column("source", rows), cache.column("instance", rows), strict=True)], object)
+        ids = np.array(
+            [f"{s}#{i}" for s, i in zip(cache.column("source", rows), cache.column("instance", rows), strict=True)],
+            object,
+        )
         patient = cache.column("patient", rows)
         missing = sorted(set(source.patients) - set(with_rows), key=natural_key)
         return Table(sequence, X, patient, view[rows], ids, missing)
@@ -140,7 +157,11 @@ def pool(table: Table) -> Table:
     np.add.at(X, index, table.X)
     names = patients.astype(object)
     return replace(
-        table, X=(X / counts[:, None]).astype(np.float32), patient=names, view=np.zeros(len(patients), np.int16), slice_id=names.copy()
+        table,
+        X=(X / counts[:, None]).astype(np.float32),
+        patient=names,
+        view=np.zeros(len(patients), np.int16),
+        slice_id=names.copy(),
     )
 
 
@@ -161,7 +182,9 @@ def concatenate(tables: Sequence[Table]) -> Table:
         blocks.append(block)
     missing = sorted(set.intersection(*(set(t.missing) for t in tables)), key=natural_key)
     name = "+".join(t.sequence for t in tables)
-    return Table(name, np.concatenate(blocks, axis=1), patients, np.zeros(len(patients), np.int16), patients.copy(), missing)
+    return Table(
+        name, np.concatenate(blocks, axis=1), patients, np.zeros(len(patients), np.int16), patients.copy(), missing
+    )
 
 
 def named_sequences(names: Sequence[str]) -> list[str]:
@@ -197,3 +220,18 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return cell.lower() in ("", "na", "nan", "n/a")
     return True
+
+
+def ids_of(patients: Sequence[str], sample: Path | None) -> tuple[list[tuple[str, str | None]], list[str] | None]:
+    """(id as it must be written, its patient or None) in the order of a sample submission, and the sample's header.
+
+    Without a sample: every patient under its own id.
+    """
+    if sample is None:
+        return [(p, p) for p in patients], None
+    header, rows = read_csv(sample)
+    if len(header) != 2:
+        raise ValueError(f"{str(sample)!r} has {len(header)} columns; expected an id and a value")
+    names = [row[0] for row in rows]
+    owner = {name: patient for patient, name in match_ids(patients, names, repr(str(sample))).items()}
+    return [(name, owner.get(name)) for name in names], header

@@ -89,14 +89,14 @@ class Embedder:
         }
         own = getattr(keras.applications, BACKBONES[backbone].module).preprocess_input
 
-        @tf.function(input_signature=[tf.TensorSpec([None, INPUT_SIZE, INPUT_SIZE], tf.uint8)])
         def forward(grey: Any) -> Any:
             images = tf.repeat(tf.cast(grey, tf.float32)[..., None], 3, axis=-1)  # (n, 224, 224, 3) RGB, 0 ... 255
             images = images / 255.0 if preprocess == "unit" else own(images)
             maps = tf.cast(model(images, training=False), tf.float32)  # (n, 7, 7, dim)
             return tf.reduce_mean(maps, axis=(1, 2))
 
-        self._forward = forward
+        grey_images = tf.TensorSpec([None, INPUT_SIZE, INPUT_SIZE], tf.uint8)
+        self._forward = tf.function(forward, input_signature=[grey_images])
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 224, 224) uint8 -> (n, dim) float32. Raises ValueError where a vector overflows the precision."""

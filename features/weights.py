@@ -147,7 +147,9 @@ def read_keras_h5(path: Path) -> Arrays:
     def visit(name: str, item: Any) -> None:
         layer = next((part for part in name.split("/") if part.startswith("block") and "_conv" in part), None)
         if layer and isinstance(item, h5py.Dataset) and item.ndim in (1, 4) and "optimizer" not in name:
-            found.setdefault(f"{layer}/{'kernel' if item.ndim == 4 else 'bias'}", []).append(np.asarray(item, np.float32))
+            found.setdefault(f"{layer}/{'kernel' if item.ndim == 4 else 'bias'}", []).append(
+                np.asarray(item, np.float32)
+            )
 
     with h5py.File(path, "r") as f:
         f.visititems(visit)

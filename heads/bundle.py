@@ -53,4 +53,39 @@ def load(path: Path) -> Bundle:
     except FileNotFoundError:
         raise ValueError(f"the fitted head {str(path)!r} does not exist") from None
     except Exception as error:  # zip, JSON and array readers each raise their own
-        raise ValueError(f"{str(path)!r} is not a fitted head of version {VERSION} ({type(error).__name__}: {error})") from None
+        raise ValueError(
+            f"{str(path)!r} is not a fitted head of version {VERSION} ({type(error).__name__}: {error})"
+        ) from None
+
+
+# Settings that may differ between training and new features without changing what a column means.
+_FREE_SETTINGS = ("augment", "augment_seed", "dtype")
+_NOTED_SETTINGS = ("precision", "versions", "code_version")
+
+
+def check_features(about: dict[str, Any], settings: dict[str, Any], columns: list[str]) -> list[str]:
+    """Compare the features that a head was trained on with new ones; notes on what differs harmlessly.
+
+    Raises ValueError naming every setting that differs in earnest.
+    """
+    theirs = about["features"]
+    different = [
+        k for k in sorted(set(theirs) | set(settings)) if theirs.get(k) != settings.get(k) and k not in _FREE_SETTINGS
+    ]
+    serious = [k for k in different if k not in _NOTED_SETTINGS]
+    if serious or about["table_columns"] != columns:
+        named = "; ".join(f"{k} was {theirs.get(k)!r}, is {settings.get(k)!r}" for k in serious) or "other columns"
+        raise ValueError(
+            f"{about['head']} on {about['sequence']} was trained on other features: {named}; extract them alike"
+        )
+    return [f"warning: {k} was {theirs.get(k)} in training and is {settings.get(k)} here" for k in different]
+
+
+def check_disjoint(about: dict[str, Any], patients: list[str]) -> None:
+    """Raise ValueError naming the patients that the head was trained on."""
+    known = sorted(set(patients) & set(about["train_patients"]))
+    if known:
+        raise ValueError(
+            f"{about['head']} on {about['sequence']} was trained on {len(known)} of these patients ({', '.join(known[:8])}); "
+            "its scores for them mean nothing. Leave them out, or pass --allow-trained."
+        )

@@ -19,7 +19,11 @@ from heads.standardise import Floats
 
 Head = Logistic | Boosted | Dense
 Fitted = FittedLogistic | FittedBoosted | FittedDense
-HEADS: dict[str, type[Logistic] | type[Boosted] | type[Dense]] = {"dense": Dense, "logistic": Logistic, "boosted": Boosted}
+HEADS: dict[str, type[Logistic] | type[Boosted] | type[Dense]] = {
+    "dense": Dense,
+    "logistic": Logistic,
+    "boosted": Boosted,
+}
 
 
 class Rows(Protocol):
@@ -85,7 +89,9 @@ def refit(
 
     tasks = [(head, table) for head in heads for table in tables]
     fitted = Parallel(n_jobs=jobs)(
-        delayed(_fit)(head, table.sequence, table.X, _y(table, labels), table.patient, _seed(seed, head.name, table.sequence))
+        delayed(_fit)(
+            head, table.sequence, table.X, _y(table, labels), table.patient, _seed(seed, head.name, table.sequence)
+        )
         for head, table in tasks
     )
     return {(head.name, table.sequence): f for (head, table), (f, _) in zip(tasks, fitted, strict=True)}

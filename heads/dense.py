@@ -152,7 +152,9 @@ class _Network:
                 with tf.GradientTape() as tape:
                     losses, hits = loss_of(X[part], y[part], w[part])
                     loss = tf.reduce_mean(losses)
-                self.optimizer.apply(tape.gradient(loss, self.model.trainable_variables), self.model.trainable_variables)
+                self.optimizer.apply(
+                    tape.gradient(loss, self.model.trainable_variables), self.model.trainable_variables
+                )
                 total, right = total + tf.reduce_sum(losses), right + tf.reduce_sum(hits)
             return total / tf.reduce_sum(w), right / tf.reduce_sum(w)
 

@@ -74,7 +74,9 @@ def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
     except OSError as error:
         raise ValueError(f"the split file {str(path)!r} cannot be read ({error.strerror})") from None
     if not rows or not {"patient_id", "fold"} <= set(rows[0]):
-        raise ValueError(f"the split file {str(path)!r} needs the columns patient_id and fold (and repeat, if there are several)")
+        raise ValueError(
+            f"the split file {str(path)!r} needs the columns patient_id and fold (and repeat, if there are several)"
+        )
     members: dict[tuple[int, int], list[str]] = {}
     seen: set[tuple[int, str]] = set()
     for number, row in enumerate(rows, 2):
@@ -91,7 +93,9 @@ def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
     repeats = sorted({repeat for repeat, _ in seen})
     lost = [p for p in labels if any((r, p) not in seen for r in repeats)]
     if lost:
-        raise ValueError(f"{str(path)!r} gives no fold to {len(lost)} labelled patients, first {lost[0]!r}; every patient needs one per repeat")
+        raise ValueError(
+            f"{str(path)!r} gives no fold to {len(lost)} labelled patients, first {lost[0]!r}; every patient needs one per repeat"
+        )
     if any(sum(r == repeat for r, _ in members) < 2 for repeat in repeats):
         raise ValueError(f"{str(path)!r} has fewer than two folds in a repeat; nothing would be left to train on")
     return [Fold(r, k, tuple(sorted(m))) for (r, k), m in sorted(members.items())]

@@ -38,4 +38,4 @@ class Standardiser:
     def __call__(self, X: Floats) -> NDArray[np.float32]:
         """(n, d) -> (n, d) float32 without NaN."""
         Z = (X.astype(np.float32, copy=False) - self.mean) / self.scale
-        return np.nan_to_num(Z, copy=False, nan=0.0)
+        return np.asarray(np.nan_to_num(Z, copy=False, nan=0.0))

@@ -1,0 +1,33 @@
+# `make demo` and `make test` do all their own set-up in .venv.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint clean
+
+demo: .venv/demo
+	test -d demo/cohort/train || $(BIN)/python -m features phantom demo/cohort --patients 24 --effect 2 --slices 8
+	$(BIN)/python extract_features.py demo/cohort/train --out demo/features.h5
+	$(BIN)/python train_head.py demo/features.h5 demo/cohort/train_labels.csv --fuse scores --out demo/runs/patients --overwrite
+	$(BIN)/python train_head.py demo/features.h5 demo/cohort/train_labels.csv --head logistic --split slice --keep-blank --out demo/runs/slices --overwrite
+	$(BIN)/python evaluate.py demo/runs/patients demo/runs/slices --out demo/report
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/demo: requirements.txt requirements-heads.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + '; try make PYTHON=python3.11')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+.venv/dev: .venv/demo requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv .coverage .mypy_cache .pytest_cache .ruff_cache demo report

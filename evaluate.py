@@ -1,0 +1,191 @@
+"""Stage 3: runs/NAME ... -> report.html, report.json and figures; with --cache, scores for new patients."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from features import __version__
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of stage 3."""
+    p = argparse.ArgumentParser(prog="evaluate.py", description=__doc__)
+    p.add_argument("runs", nargs="+", type=Path, metavar="runs/NAME", help="folders that train_head.py wrote")
+    p.add_argument("--out", type=Path, default=Path("report"), help="folder to write to (default: report)")
+    p.add_argument(
+        "--threshold", default="0.5", choices=("0.5", "youden"), help="youden: chosen on the other folds (default: 0.5)"
+    )
+    p.add_argument("--replicates", type=int, default=2000, help="of the bootstrap over patients (default: 2000)")
+    p.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    g = p.add_argument_group("new patients")
+    g.add_argument("--cache", type=Path, metavar="other.h5", help="apply the fitted heads to these features")
+    g.add_argument("--labels", type=Path, metavar="other.csv", help="labels of the new patients, for metrics")
+    g.add_argument("--patient-column", metavar="NAME")
+    g.add_argument("--label-column", metavar="NAME")
+    g.add_argument("--positive", metavar="VALUE")
+    g.add_argument("--negative", metavar="VALUE")
+    g.add_argument("--head", help="only this head")
+    g.add_argument("--sequence", help="only this sequence, or the fused one as the run names it")
+    g.add_argument(
+        "--submission",
+        type=Path,
+        metavar="submission.csv",
+        help="write a challenge submission (one head, one sequence)",
+    )
+    g.add_argument("--sample", type=Path, metavar="sample_submission.csv", help="the ids asked for, in their order")
+    g.add_argument("--missing-score", type=float, metavar="P", help="what to submit for an id without a score")
+    g.add_argument("--allow-trained", action="store_true", help="score patients that the heads were trained on, too")
+    p.add_argument("--version", action="version", version=__version__)
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Report on runs, or score new patients."""
+    args = parser().parse_args(argv)
+    try:
+        check(args)
+        if args.cache:
+            score(args)
+        else:
+            report(args, list(argv) if argv is not None else None)
+    except ValueError as error:
+        print(f"evaluate.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def report(args: argparse.Namespace, argv: list[str] | None) -> None:
+    """runs -> report/ with report.html, report.json, figures/."""
+    from evaluation import figures
+    from evaluation import report as pages
+    from evaluation.assess import assess
+    from evaluation.runs import read_run
+    from evaluation.summary import table_lines, verdict
+    from features.provenance import provenance
+
+    names = [path.name for path in args.runs]
+    runs = [read_run(path, path.as_posix() if names.count(path.name) > 1 else path.name) for path in args.runs]
+    options = {"threshold": args.threshold, "seed": args.seed}
+    scored = [s for run in runs for s in run.scored]
+    patients = [assess(s, level="patient", replicates=args.replicates, curves=True, **options) for s in scored]
+    slices = [
+        assess(s, level="slice", replicates=min(args.replicates, 200), **options) for run in runs for s in run.slices
+    ]
+    args.out.mkdir(parents=True, exist_ok=True)
+    folder = args.out / "figures"
+    overview = figures.forest(patients + slices, folder)
+    panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
+    training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
+    words = verdict(patients, pages.leaks_of(runs), pages.has_random_weights(runs))
+    origin = provenance(argv)
+    pages.write_json(args.out / "report.json", patients + slices, runs, words, origin)
+    pages.write_html(args.out / "report.html", patients + slices, runs, words, overview, panels, training, origin)
+    for run in runs:
+        print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
+    print("\n" + "\n".join(words))
+    print(f"\nreport: {args.out / 'report.html'}")
+
+
+def score(args: argparse.Namespace) -> None:
+    """Fitted heads + other.h5 -> scores.csv, metrics where there are labels, and a submission where one is asked for."""
+    from evaluation import submission
+    from evaluation.assess import assess
+    from evaluation.patients import Prediction, aggregate, fuse_scores
+    from evaluation.runs import group, read_run
+    from evaluation.summary import table_lines
+    from features import labels as label_files
+    from features import table as tables
+    from heads import bundle
+
+    source = tables.open_source(args.cache)
+    joined = None
+    if args.labels:
+        columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
+        joined = label_files.join(source.patients, label_files.read_labels(args.labels, **columns))
+        print("\n".join(joined.lines))
+    known = joined.labels if joined else {}
+    predictions: list[Prediction] = []
+    notes: list[str] = []
+    for path in args.runs:
+        run = read_run(path)
+        if run.about.get("leak"):
+            notes.append(f"{run.name}: its cross-validation {run.about['leak']}; only its refitted heads are used here")
+        for b in (bundle.load(f) for f in sorted((path / "heads").glob("*.npz"))):
+            about = b.about
+            if args.head not in (None, about["head"]):
+                continue
+            parts = [
+                tables.load(source, q, slices=about["slices"], keep_blank=about["keep_blank"])
+                for q in about["parts"]
+                if q in source.sequences
+            ]
+            if len(parts) < len(about["parts"]):
+                lacking = ", ".join(q for q in about["parts"] if q not in source.sequences)
+                raise ValueError(
+                    f"{about['head']} needs {lacking}, which {args.cache} does not have; extract it, or choose another --sequence"
+                )
+            notes += bundle.check_features(about, source.settings, parts[0].columns)
+            if not args.allow_trained:
+                bundle.check_disjoint(about, source.patients)
+            if about["unit"] == "patient":
+                parts = [tables.pool(t) for t in parts]
+            table = tables.concatenate(parts) if len(parts) > 1 else parts[0]
+            table = table.take(table.view == 0)
+            where = (run.name, about["head"], about["sequence"], 0, 0)
+            for patient, value, n in aggregate(b.fitted.scores(table.X), table.patient, about["aggregate"]):
+                predictions.append(Prediction(*where, patient, known.get(patient, -1), value, n))
+        if run.about["arguments"]["fuse"] == "scores":
+            predictions += fuse_scores([p for p in predictions if p.run == run.name], run.about["sequences"])
+    if args.sequence:
+        wanted = (
+            args.sequence
+            if any(p.sequence == args.sequence for p in predictions)
+            else tables.named_sequences([args.sequence])[0]
+        )
+        predictions = [p for p in predictions if p.sequence == wanted]
+    results = list(dict.fromkeys((p.run, p.head, p.sequence) for p in predictions))
+    if not results:
+        raise ValueError("no fitted head of these runs fits --head and --sequence; look into the runs' heads folder")
+    print("\n".join(dict.fromkeys(notes)))
+    rows = [
+        (p.run, p.head, p.sequence, p.patient_id, "" if p.label < 0 else p.label, p.score, p.n_slices)
+        for p in predictions
+    ]
+    submission.write_csv(
+        args.out / "scores.csv", [("run", "head", "sequence", "patient_id", "label", "score", "n_slices"), *rows]
+    )
+    print(
+        f"{len({p.patient_id for p in predictions})} patients scored by {len(results)} heads: {args.out / 'scores.csv'}"
+    )
+    if joined:
+        print(
+            "\n".join(table_lines([assess(s, level="patient") for s in group(p for p in predictions if p.label >= 0)]))
+        )
+    if args.submission:
+        if len(results) > 1:
+            choices = "; ".join(f"--head {head} --sequence '{sequence}'" for _, head, sequence in results[:12])
+            raise ValueError(f"a submission takes one head and one sequence; choose one of: {choices}")
+        ids, header = tables.ids_of(source.patients, args.sample)
+        out, without = submission.submission_rows(
+            {p.patient_id: p.score for p in predictions}, header, ids, args.missing_score
+        )
+        submission.write_csv(args.submission, out)
+        print(f"{len(out) - 1} rows: {args.submission}")
+        if without:
+            print(f"  {len(without)} ids have no score and got {args.missing_score}: {', '.join(without[:8])}")
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    for name in ("labels", "head", "sequence", "submission", "sample", "missing_score", "allow_trained"):
+        if getattr(args, name) and not args.cache:
+            raise ValueError(f"--{name.replace('_', '-')} is for new patients; add --cache other.h5")
+    if args.sample and not args.submission:
+        raise ValueError("--sample says which ids a submission holds; add --submission submission.csv")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""Drawing: assessments -> PNG and SVG. matplotlib is imported where it draws."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.assess import Assessment
+from evaluation.runs import Run, Scored
+from evaluation.summary import interval_text, number
+
+BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mgmt-radiogenomics",  # the same figure gives the same file
+    "legend.frameon": False,
+}
+
+
+@dataclass
+class Drawing:
+    """A figure as files beside the report, and as it stands inside the report."""
+
+    name: str
+    title: str
+    alt: str
+    png: bytes
+
+    @property
+    def data_uri(self) -> str:
+        """The PNG for an <img> in a self-contained page."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+
+def forest(assessments: Sequence[Assessment], folder: Path) -> Drawing:
+    """AUC with its interval for every head and sequence: patient level as dots, slice level as rings."""
+    patients = [a for a in assessments if a.level == "patient"]
+    slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
+    runs = len({a.run for a in patients})
+    with _figure(7.2, 0.9 + 0.3 * len(patients)) as fig:
+        ax = fig.subplots()
+        for i, a in enumerate(patients):
+            v = a.values["auc"]
+            ax.plot([v["low"], v["high"]], [i, i], color=BLUE, lw=2, solid_capstyle="round")
+            ax.plot(v["estimate"], i, "o", color=BLUE, ms=6, label="patient, 95 % interval" if i == 0 else None)
+            if other := slices.get((a.run, a.head, a.sequence)):
+                ax.plot(
+                    other.values["auc"]["estimate"],
+                    i,
+                    "o",
+                    mfc="none",
+                    mec=ORANGE,
+                    ms=6,
+                    label="slice" if i == 0 else None,
+                )
+        ax.axvline(0.5, color=GREY, lw=1, ls="--", label="chance")
+        ax.set(xlim=(-0.02, 1.02), xlabel="AUC (pooled out-of-fold)", ylim=(len(patients) - 0.4, -0.6))
+        ax.set_yticks(
+            range(len(patients)),
+            [f"{a.run}: {a.head}, {a.sequence}" if runs > 1 else f"{a.head}, {a.sequence}" for a in patients],
+        )
+        ax.legend(loc="upper center", bbox_to_anchor=(0.4, 1 + 0.5 / (0.9 + 0.3 * len(patients))), ncols=3)
+        alt = "AUC of every head and sequence: " + "; ".join(
+            f"{a.head} on {a.sequence} {interval_text(a.values['auc'])}" for a in patients
+        )
+        return _save(fig, folder, "auc", "AUC of every head and sequence", alt)
+
+
+def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
+    """ROC and precision-recall with bands, the confusion matrix, and the histogram of scores of one result."""
+    with _figure(9.6, 2.7) as fig:
+        axes = fig.subplots(1, 4)
+        for ax, curve, names, baseline in (
+            (axes[0], a.roc, ("False positive rate", "True positive rate"), ([0, 1], [0, 1])),
+            (axes[1], a.pr, ("Recall", "Precision"), ([0, 1], [a.n_positive / a.n_units] * 2)),
+        ):
+            if curve:
+                ax.fill_between(curve["x"], curve["low"], curve["high"], color=BLUE, alpha=0.18, lw=0)
+                ax.plot(curve["x"], curve["y"], color=BLUE, lw=1.6)
+            ax.plot(*baseline, color=GREY, lw=1, ls="--")
+            ax.set(xlabel=names[0], ylabel=names[1], xlim=(0, 1), ylim=(0, 1.02))
+            ax.set_box_aspect(1)
+        axes[0].set_title(f"ROC, AUC {number(a.values['auc']['estimate'], 2)}")
+        axes[1].set_title(f"PR, AP {number(a.values['average_precision']['estimate'], 2)}")
+        c = a.confusion
+        cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
+        axes[2].imshow(cells, cmap="Blues", vmin=0, vmax=max(1, cells.max()) * 1.4)
+        for (row, column), n in np.ndenumerate(cells):
+            axes[2].text(column, row, str(n), ha="center", va="center", fontsize=12)
+        axes[2].set_xticks([0, 1], ["called 0", "called 1"])
+        axes[2].set_yticks([0, 1], ["is 0", "is 1"])
+        axes[2].set_title(f"Patients, threshold {a.threshold}")
+        axes[2].spines[:].set_visible(False)
+        known = np.isfinite(scored.scores[0])
+        bins = np.linspace(0, 1, 21)
+        for label, colour in ((0, GREY), (1, ORANGE)):
+            axes[3].hist(
+                scored.scores[0][known & (scored.y == label)], bins, color=colour, alpha=0.65, label=f"label {label}"
+            )
+        axes[3].set(xlabel="Patient score", ylabel="Patients", xlim=(0, 1), title="Scores")
+        axes[3].set_box_aspect(1)
+        axes[3].legend(fontsize=8)
+        title = f"{a.run}: {a.head}, {a.sequence}"
+        alt = (
+            f"{title}. ROC curve with AUC {interval_text(a.values['auc'])}; precision-recall curve with average precision "
+            f"{interval_text(a.values['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
+            f"positives, {c['tn']} true negatives, {c['fn']} false negatives; histogram of patient scores by label."
+        )
+        return _save(fig, folder, f"{a.run}-{a.head}-{a.sequence}", title, alt)
+
+
+def training_curves(run: Run, folder: Path) -> list[Drawing]:
+    """Loss and accuracy of the dense head by epoch, every fold a line; one figure per sequence."""
+    out = []
+    keys = dict.fromkeys((c["head"], c["sequence"]) for c in run.curves)
+    for head, sequence in keys:
+        folds: dict[tuple[str, str], list[dict[str, str]]] = {}
+        for c in run.curves:
+            if (c["head"], c["sequence"]) == (head, sequence):
+                folds.setdefault((c["repeat"], c["fold"]), []).append(c)
+        with _figure(7.2, 2.5) as fig:
+            for ax, quantity in zip(fig.subplots(1, 2), ("loss", "accuracy"), strict=True):
+                for i, rows in enumerate(folds.values()):
+                    epochs = [int(r["epoch"]) for r in rows]
+                    ax.plot(
+                        epochs,
+                        [float(r[quantity]) for r in rows],
+                        color=BLUE,
+                        lw=1,
+                        alpha=0.7,
+                        label=None if i else "training",
+                    )
+                    if rows[0][f"val_{quantity}"]:
+                        inner = [float(r[f"val_{quantity}"]) for r in rows]
+                        ax.plot(
+                            epochs,
+                            inner,
+                            color=ORANGE,
+                            lw=1,
+                            alpha=0.7,
+                            label=None if i else "inner validation patients",
+                        )
+                ax.set(xlabel="Epoch", ylabel=quantity.capitalize())
+                ax.set_ylim(0, 1.02 if quantity == "accuracy" else None)
+            ax.legend(fontsize=8)
+            title = f"{run.name}: training of {head}, {sequence}"
+            alt = f"{title}. Loss and accuracy by epoch for {len(folds)} folds, on training rows and on inner validation patients."
+            out.append(_save(fig, folder, f"{run.name}-{head}-{sequence}-training", title, alt))
+    return out
+
+
+class _figure:  # noqa: N801 (used as a context manager)
+    def __init__(self, width: float, height: float) -> None:
+        self.size = (width, height)
+
+    def __enter__(self) -> Any:
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        self._style = matplotlib.rc_context(_STYLE)
+        self._style.__enter__()
+        return Figure(figsize=self.size, layout="constrained")
+
+    def __exit__(self, *exc: Any) -> None:
+        self._style.__exit__(*exc)
+
+
+def _save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^\w+.-]", "_", name)
+    fig.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    image = io.BytesIO()
+    fig.savefig(image, format="png", dpi=130, metadata={"Software": None})
+    (folder / f"{name}.png").write_bytes(image.getvalue())
+    return Drawing(name, title, alt, image.getvalue())

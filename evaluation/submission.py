@@ -1,0 +1,42 @@
+"""Scores for new patients: scores.csv, and a challenge submission with exactly the ids asked for, in their order."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ID_COLUMN, VALUE_COLUMN = "BraTS21ID", "MGMT_value"
+
+
+def submission_rows(
+    scores: Mapping[str, float],
+    header: Sequence[str] | None,
+    ids: Sequence[tuple[str, str | None]],
+    missing_score: float | None,
+) -> tuple[list[list[str]], list[str]]:
+    """Header and rows to write, and the ids that got `missing_score`.
+
+    `ids` : (id as it must be written, patient it belongs to or None). Raises ValueError where an id has no score and no
+    `missing_score` is given; nothing is made up.
+    """
+    without = [name for name, patient in ids if patient is None or patient not in scores]
+    if without and missing_score is None:
+        raise ValueError(
+            f"{len(without)} of the {len(ids)} ids asked for have no score, first {without[0]!r}; extract their scans, use "
+            "another --sequence (or a fused one), or say what to write for them with --missing-score 0.5"
+        )
+    rows = [list(header) if header else [ID_COLUMN, VALUE_COLUMN]]
+    for name, patient in ids:
+        score = scores[patient] if patient is not None and patient in scores else missing_score
+        rows.append([name, f"{score:.6f}"])
+    return rows, without
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Write rows to a temporary name and rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as f:
+        csv.writer(f).writerows(rows)
+    temporary.replace(path)

@@ -1,0 +1,87 @@
+"""`python -m features info|verify|phantom`: look into a cache, check it, make a phantom cohort."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """The three verbs."""
+    p = argparse.ArgumentParser(prog="python -m features", description=__doc__)
+    verbs = p.add_subparsers(dest="verb", required=True)
+    info = verbs.add_parser("info", help="print what is inside a cache")
+    info.add_argument("cache", type=Path)
+    info.add_argument("--skipped", action="store_true", help="list every skipped file with its reason")
+    verify = verbs.add_parser("verify", help="check a cache against itself; exit status 1 if it is damaged")
+    verify.add_argument("cache", type=Path)
+    phantom = verbs.add_parser("phantom", help="make a cohort with known answers")
+    phantom.add_argument("out", type=Path)
+    phantom.add_argument("--patients", type=int, default=24, help="default: 24")
+    phantom.add_argument(
+        "--effect",
+        type=float,
+        default=1.0,
+        help="distance of the classes in standard deviations, 0 for none (default: 1)",
+    )
+    phantom.add_argument("--seed", type=int, default=0, help="default: 0")
+    phantom.add_argument("--slices", type=int, default=24, help="of each series (default: 24)")
+    phantom.add_argument("--sequence", nargs="+", default=["FLAIR", "T1w", "T1wCE", "T2w"], help="default: all four")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; 0 if all is well, 1 for a damaged cache, 2 for wrong input."""
+    args = parser().parse_args(argv)
+    try:
+        if args.verb == "info":
+            print("\n".join(info_lines(args.cache, args.skipped)))
+        elif args.verb == "verify":
+            from features.hdf5 import verify
+
+            problems = verify(args.cache)
+            print("\n".join(problems) if problems else f"{args.cache}: sound")
+            return 1 if problems else 0
+        else:
+            from features.phantom import ideal_auc, make_phantom
+
+            folder = make_phantom(
+                args.out,
+                patients=args.patients,
+                effect=args.effect,
+                seed=args.seed,
+                slices=args.slices,
+                sequences=tuple(args.sequence),
+            )
+            print(f"{folder}: {args.patients} patients; the best possible AUC is {ideal_auc(args.effect):.3f}")
+    except ValueError as error:
+        print(f"python -m features: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def info_lines(path: Path, skipped: bool = False) -> list[str]:
+    """A cache in words."""
+    from features.hdf5 import Cache
+
+    with Cache(path) as cache:
+        view = cache.column("view")
+        brain = cache.column("brain_fraction")[view == 0]
+        lines = [f"{path}: {cache.n} rows of {cache.dim} ({int((view > 0).sum())} of them augmented views)"]
+        lines += [f"  {k}: {v}" for k, v in sorted(cache.settings.items())]
+        lines.append(
+            f"  {len(set(cache.series['patient']))} patients, {len(cache.series['patient'])} series, {int((brain == 0).sum())} blank slices"
+        )
+        counts = Counter(zip(cache.column("sequence")[view == 0], cache.column("plane")[view == 0], strict=True))
+        lines += [f"  {sequence:6} {plane:9} {n:7} slices" for (sequence, plane), n in sorted(counts.items())]
+        lines.append(f"  {len(cache.skipped)} skipped")
+        if skipped:
+            lines += [f"    {s.source}: {s.reason}" for s in cache.skipped]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
