@@ -21,7 +21,7 @@ class Assessment:
     """What is known of one head on one sequence at one level ('patient' or 'slice').
 
     values : {metric: {estimate, low, high}}; fold_auc : AUC of each test fold with both classes
-    roc, pr : {x, y, low, high} on GRID; confusion : {tp, fp, tn, fn}, of repeat 0
+    roc, pr : {x, y} the empirical curve, {low, high} its band on `grid`; confusion : {tp, fp, tn, fn}, of repeat 0
     """
 
     run: str
@@ -132,31 +132,35 @@ def _fold_aucs(scored: Scored) -> list[float]:
 def _curves(
     scored: Scored, patient_y: Any, rng: np.random.Generator, replicates: int
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """ROC and PR of repeat 0 on GRID, with pointwise 95 % patient-bootstrap bands."""
+    """ROC and PR of repeat 0, with pointwise 95 % patient-bootstrap bands on GRID."""
     known = np.isfinite(scored.scores[0])
     y, s, owner = scored.y[known], scored.scores[0][known], scored.patient[known]
     if len(np.unique(y)) < 2:
         return {}, {}
-    rows = [_one_curve(y, s, w[owner]) for w in bootstrap_weights(patient_y, replicates, rng)]
-    tpr, precision = _one_curve(y, s, np.ones(len(y)))
-    bands = [np.quantile([row[k] for row in rows], [0.025, 0.975], axis=0) for k in (0, 1)]
-    named = [
-        {"x": GRID.tolist(), "y": line.tolist(), "low": band[0].tolist(), "high": band[1].tolist()}
-        for line, band in zip((tpr, precision), bands, strict=True)
-    ]
-    return named[0], named[1]
+    drawn = [_on_grid(*_vertices(y, s, w[owner])) for w in bootstrap_weights(patient_y, replicates, rng)]
+    bands = [np.quantile([row[k] for row in drawn], [0.025, 0.975], axis=0) for k in (0, 1)]
+    fpr, tpr, precision = _vertices(y, s, np.ones(len(y)))
+    roc, pr = (
+        {"x": x.tolist(), "y": line.tolist(), "grid": GRID.tolist(), "low": low.tolist(), "high": high.tolist()}
+        for x, line, (low, high) in zip((fpr, tpr), (tpr, precision), bands, strict=True)
+    )
+    return roc, pr
 
 
-def _one_curve(y: Any, s: Array, w: Array) -> tuple[Array, Array]:
-    """True positive rate at each false positive rate of GRID, and precision at each recall."""
+def _vertices(y: Any, s: Array, w: Array) -> tuple[Array, Array, Array]:
+    """False positive rate, true positive rate and precision as the threshold falls past each distinct score."""
     order = np.argsort(-s, kind="stable")
     last = np.r_[s[order][1:] != s[order][:-1], True]
     tp, fp = (np.cumsum(w[order] * (y[order] == label))[last] for label in (1, 0))
-    tpr, fpr = np.r_[0, tp / tp[-1]], np.r_[0, fp / fp[-1]]
     precision = tp / np.maximum(tp + fp, 1e-12)
-    at_recall = np.minimum(np.searchsorted(tpr[1:], GRID - 1e-12), len(precision) - 1)
-    keep = np.r_[fpr[1:] != fpr[:-1], True]  # of equal false positive rates the highest true positive rate
-    return np.interp(GRID, fpr[keep], tpr[keep]), precision[at_recall]
+    return np.r_[0, fp / fp[-1]], np.r_[0, tp / tp[-1]], np.r_[precision[0], precision]
+
+
+def _on_grid(fpr: Array, tpr: Array, precision: Array) -> tuple[Array, Array]:
+    """True positive rate at each false positive rate of GRID, and precision at each recall."""
+    rising = fpr + 1e-9 * np.arange(len(fpr))  # so that a vertical step keeps both its ends
+    at_recall = np.minimum(np.searchsorted(tpr, GRID - 1e-12), len(precision) - 1)
+    return np.interp(GRID + 1e-7, rising, tpr), precision[at_recall]
 
 
 def _json(value: Any) -> Any:

@@ -86,7 +86,7 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             (axes[1], a.pr, ("Recall", "Precision"), ([0, 1], [a.n_positive / a.n_units] * 2)),
         ):
             if curve:
-                ax.fill_between(curve["x"], curve["low"], curve["high"], color=BLUE, alpha=0.18, lw=0)
+                ax.fill_between(curve["grid"], curve["low"], curve["high"], color=BLUE, alpha=0.18, lw=0)
                 ax.plot(curve["x"], curve["y"], color=BLUE, lw=1.6)
             ax.plot(*baseline, color=GREY, lw=1, ls="--")
             ax.set(xlabel=names[0], ylabel=names[1], xlim=(0, 1), ylim=(0, 1.02))
@@ -97,7 +97,8 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
         cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
         axes[2].imshow(cells, cmap="Blues", vmin=0, vmax=max(1, cells.max()) * 1.4)
         for (row, column), n in np.ndenumerate(cells):
-            axes[2].text(column, row, str(n), ha="center", va="center", fontsize=12)
+            dark = n > 0.8 * cells.max()
+            axes[2].text(column, row, str(n), ha="center", va="center", fontsize=12, color="white" if dark else "black")
         axes[2].set_xticks([0, 1], ["called 0", "called 1"])
         axes[2].set_yticks([0, 1], ["is 0", "is 1"])
         axes[2].set_title(f"Patients, threshold {a.threshold}")

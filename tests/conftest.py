@@ -1,0 +1,87 @@
+"""What several tests share: where the real material lies, a cheap embedder, and DICOM files made on the spot."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real MRI, labels and weights; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the real data folder ../shared, which is not here")
+    return SHARED
+
+
+class CheapEmbedder:
+    """A deterministic stand-in for the network: mean intensities of 4 x 4 tiles, (n, 16) float32."""
+
+    dim = 16
+    precision = "float32"
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {
+            "backbone": "tiles",
+            "weights": "custom",
+            "weights_sha256": "0" * 64,
+            "preprocess": "unit",
+            "input_size": 224,
+            "pooling": "tile mean",
+        }
+        self.n_images = 0
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        self.n_images += len(images)
+        tiles = images.reshape(len(images), 4, 56, 4, 56).astype(np.float32)
+        return tiles.mean(axis=(2, 4)).reshape(len(images), 16) / 255
+
+
+@pytest.fixture
+def cheap_embedder() -> CheapEmbedder:
+    """A fresh `CheapEmbedder`; `n_images` counts what it was given."""
+    return CheapEmbedder()
+
+
+@pytest.fixture
+def write_dicom() -> Callable[..., Path]:
+    """`write_dicom(path, pixels, **attributes)`: one uncompressed MR image; attributes set or (None) delete tags."""
+    import pydicom
+    from pydicom.dataset import FileDataset, FileMetaDataset
+
+    def write(path: Path, pixels: np.ndarray, **attributes: Any) -> Path:
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        meta.MediaStorageSOPInstanceUID = "1.2.3"
+        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+        frames = 1 if pixels.ndim == 2 else len(pixels)
+        ds.Rows, ds.Columns = pixels.shape[-2:]
+        if frames > 1:
+            ds.NumberOfFrames = frames
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated = ds.BitsStored = 8 * pixels.dtype.itemsize
+        ds.HighBit = ds.BitsStored - 1
+        ds.PixelRepresentation = int(pixels.dtype.kind == "i")
+        ds.PixelData = np.ascontiguousarray(pixels).tobytes()
+        ds["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
+        for name, value in attributes.items():
+            if value is None:
+                delattr(ds, name)
+            else:
+                setattr(ds, name, value)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds.save_as(path, enforce_file_format=True)
+        return path
+
+    return write
