@@ -80,7 +80,7 @@ def info_lines(path: Path, skipped: bool = False) -> list[str]:
         lines.append(f"  {len(cache.skipped)} skipped")
         if skipped:
             lines += [f"    {s.source}: {s.reason}" for s in cache.skipped]
-    return lines
+    return [line.encode(errors="backslashreplace").decode() for line in lines]
 
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ _PLANE_OF_NORMAL = ("sagittal", "coronal", "axial")
 MAX_PIXELS = 64 * 1024 * 1024  # of one image; the largest MRI matrices are 1024 x 1024
 
 
+class Unusable(ValueError):
+    """A file that cannot be used; the reason is our own words, unlike the message of any other ValueError."""
+
+
 @dataclass
 class Slice:
     """One image as read.
@@ -101,24 +105,26 @@ def _read_dicom(path: Path, source: str, _: str) -> list[Slice]:
     try:
         ds = pydicom.dcmread(path, force=True)
     except (OSError, EOFError, InvalidDicomError) as error:
-        raise ValueError(f"cannot be read ({_cause(error)})") from None
+        raise Unusable(f"cannot be read ({_cause(error)})") from None
     except Exception as error:  # a parser fed with garbage raises anything; the file is at fault, not the run
-        raise ValueError(f"not a readable DICOM file ({type(error).__name__})") from None
+        raise Unusable(f"not a readable DICOM file ({type(error).__name__})") from None
     try:
         if "PixelData" not in ds:
-            raise ValueError("holds no pixel data (not a DICOM image)")
+            raise Unusable("holds no pixel data (not a DICOM image)")
         if "TransferSyntaxUID" not in ds.file_meta:
             ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # PS3.5 section 10: the default
         return _dicom_slices(ds, source)
-    except ValueError:
+    except Unusable:
         raise
     except Exception as error:
-        raise ValueError(f"its DICOM header is broken ({type(error).__name__})") from None
+        raise Unusable(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
 def _dicom_slices(ds: Any, source: str) -> list[Slice]:
     frames = _dicom_frames(ds)
     bits = int(ds.get("BitsStored", 0) or ds.BitsAllocated)
+    if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
+        bits = 8 * frames.dtype.itemsize  # of the table's entries
     signed = int(ds.get("PixelRepresentation", 0)) == 1 and frames.dtype.kind == "i"
     stored_range = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if signed else (0.0, 2.0**bits - 1)
     padding = _padding_mask(ds, frames)
@@ -138,8 +144,12 @@ def _dicom_slices(ds: Any, source: str) -> list[Slice]:
         if ds.get("PhotometricInterpretation") == "MONOCHROME1":
             # The lowest value is shown white, PS3.3 C.7.6.3.1.2. Each slice is turned about its own maximum,
             # since exporters invert slice by slice and the background of a slice is what must become lowest.
+            pixels = (
+                pixels.astype(np.int64) if signed and pixels.dtype.kind == "i" else pixels
+            )  # a difference may not fit
             mirror = pixels.max() if padding is None else pixels[~padding[k]].max(initial=pixels.min())
             pixels = mirror - pixels
+            ends = [0.0, ends[1] - ends[0]]
         if padding is not None and padding[k].any():
             valid = pixels[~padding[k]]
             pixels = np.where(padding[k], valid.min() if valid.size else 0, pixels).astype(pixels.dtype)
@@ -157,19 +167,19 @@ def _dicom_slices(ds: Any, source: str) -> list[Slice]:
 def _dicom_frames(ds: Any) -> NDArray[Any]:
     """Stored values as (frames, rows, columns); colour becomes luminance (ITU-R BT.601)."""
     from pydicom.pixels import apply_color_lut
+    from pydicom.uid import UID
 
     size = int(ds.Rows) * int(ds.Columns)
     if not 0 < size <= MAX_PIXELS:
-        raise ValueError(f"an image of {size} pixels; expected 1 to {MAX_PIXELS}")
+        raise Unusable(f"an image of {size} pixels; expected 1 to {MAX_PIXELS}")
     try:
         pixels = ds.pixel_array
         if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
             pixels = apply_color_lut(pixels, ds)
     except Exception as error:  # each codec has its own exceptions
-        syntax = ds.file_meta.TransferSyntaxUID
-        raise ValueError(
-            f"its {getattr(syntax, 'name', 'pixel')} data cannot be decoded ({type(error).__name__})"
-        ) from None
+        syntax = UID(str(ds.file_meta.TransferSyntaxUID))
+        known = syntax.name if syntax.name != syntax else "pixel"  # the name of an unknown one is what the header says
+        raise Unusable(f"its {known} data cannot be decoded ({type(error).__name__})") from None
     if int(ds.get("SamplesPerPixel", 1)) > 1 or ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         pixels = _luminance(pixels)
     n_frames = int(ds.get("NumberOfFrames", 1) or 1)
@@ -208,7 +218,7 @@ def _rescale(ds: Any, k: int) -> tuple[float, float]:
     intercept = _frame_value(ds, k, "PixelValueTransformationSequence", "RescaleIntercept")
     slope, intercept = float(1 if slope is None else slope), float(0 if intercept is None else intercept)
     if not np.isfinite([slope, intercept]).all() or slope == 0:
-        raise ValueError("its RescaleSlope or RescaleIntercept is zero or no number")
+        raise Unusable("its RescaleSlope or RescaleIntercept is zero or no number")
     return slope, intercept
 
 
@@ -237,24 +247,24 @@ def _integer(value: Any) -> int:
 
 
 def _read_image(path: Path, source: str, _: str) -> list[Slice]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise ValueError(f"an image of {width * height} pixels; expected at most {MAX_PIXELS}")
-            if image.format == "PNG" and image.mode in ("RGB", "RGBA") and _png_bit_depth(path) == 16:
-                raise ValueError("16-bit colour PNG; save it as 16-bit greyscale")
+                raise Unusable(f"an image of {width * height} pixels; expected at most {MAX_PIXELS}")
+            if image.format == "PNG" and image.mode in ("RGB", "RGBA", "LA") and _png_bit_depth(path) == 16:
+                raise Unusable("16-bit PNG with colour or alpha; save it as 16-bit greyscale")
             if image.mode.startswith("I") or image.mode == "F":
                 pixels, eight_bit = np.asarray(image), False
             else:
                 mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
                 pixels, eight_bit = np.asarray(image.convert(mode)), True
-    except ValueError:
+    except Unusable:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot be decoded as an image ({_cause(error)})") from None
+    except Exception as error:  # each format has its own exceptions
+        raise Unusable(f"cannot be decoded as an image ({_cause(error)})") from None
     if pixels.ndim == 3:
         pixels = _luminance(pixels)
     numbers = re.findall(r"\d+", path.stem)
@@ -289,15 +299,15 @@ def _read_nifti(path: Path, source: str, plane: str) -> list[Slice]:
         if len(shape) == 4 and shape[3] == 1:
             shape = shape[:3]
         if len(shape) != 3 or 0 in shape:
-            raise ValueError(f"a NIfTI volume of shape {image.shape}; expected three dimensions")
+            raise Unusable(f"a NIfTI volume of shape {image.shape}; expected three dimensions")
         volume = np.asarray(image.dataobj).reshape(shape)
         affine = image.affine
-    except ValueError:
+    except Unusable:
         raise
     except Exception as error:
-        raise ValueError(f"cannot be read as NIfTI ({type(error).__name__})") from None
+        raise Unusable(f"cannot be read as NIfTI ({type(error).__name__})") from None
     if volume.dtype.kind not in "uif":
-        raise ValueError(f"a NIfTI volume of {volume.dtype}; expected grey values")
+        raise Unusable(f"a NIfTI volume of {volume.dtype}; expected grey values")
     eight_bit = volume.dtype == np.uint8
     if volume.dtype.kind == "f":
         volume = volume.astype(np.float32)
@@ -327,7 +337,7 @@ def _finite(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.dtype.kind != "f" or (finite := np.isfinite(pixels)).all():
         return pixels
     if not finite.any():
-        raise ValueError("not one pixel is a finite number")
+        raise Unusable("not one pixel is a finite number")
     return np.where(finite, pixels, pixels[finite].min())
 
 

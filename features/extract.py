@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -120,6 +121,11 @@ def extract(
     changed = [s for s in todo if (s.patient, s.sequence) in done]
     summary.notes += [f"{s.patient} {s.sequence}: its files changed on disk; extracted again" for s in changed]
     summary.n_series_kept = len(scans.series) - len(todo)
+    stale = [p for p in scans.excluded if any(patient == p for patient, _ in done)]
+    if stale:
+        summary.notes.append(
+            f"warning: excluded, but in the cache already and left there: {_some(stale)}; use another --out"
+        )
     embed_images = _without_repeats(embed) if skip_blank_and_equal else embed
     if todo:
         parts.mkdir(exist_ok=True)
@@ -144,7 +150,7 @@ def extract(
             bar.update()
     if bar is not None:
         bar.close()
-    if todo or parts.exists() or not out.exists():
+    if todo or parts.exists() or not _records(out, scans.skipped):
         _publish(out, parts, settings, done, scans, embed.precision)
     summary.seconds = time.monotonic() - started
     _describe(out, summary)
@@ -226,8 +232,8 @@ def _done(
 def _compare(path: Path, theirs: dict[str, Any], ours: dict[str, Any], accept_versions: bool, notes: list[str]) -> None:
     """Refuse to join rows of different settings; rows that differ in precision only join with a note."""
     different = [k for k in ours if theirs.get(k) != ours[k]]
-    if ours["precision"] in str(theirs.get("precision")).split("+"):
-        different = [k for k in different if k != "precision"]
+    joined = {"precision": "+", **dict.fromkeys(_VERSION_KEYS, " + ")}  # several, where a join was accepted before
+    different = [k for k in different if not (k in joined and ours[k] in str(theirs.get(k)).split(joined[k]))]
     serious = [k for k in different if k != "precision" and not (accept_versions and k in _VERSION_KEYS)]
     if serious:
         named = "; ".join(f"{k} is {theirs.get(k)!r} there, {ours[k]!r} here" for k in serious)
@@ -239,6 +245,14 @@ def _compare(path: Path, theirs: dict[str, Any], ours: dict[str, Any], accept_ve
         note = f"warning: rows with {k} {theirs.get(k)} and {ours[k]} are joined in one cache"
         if note not in notes:
             notes.append(note)
+
+
+def _records(out: Path, skipped: list[Skipped]) -> bool:
+    """Whether `out` exists and tells of all that was skipped."""
+    if not out.exists():
+        return False
+    with hdf5.Cache(out) as cache:
+        return set(skipped) <= set(cache.skipped)
 
 
 def _publish(
@@ -265,10 +279,8 @@ def _publish(
             loose += [s for s in cache.skipped if (s.patient, s.sequence) not in set(keys) and s.patient not in here]
     joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
     hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
-    for path in parts.glob("*.h5"):
-        path.unlink()
     if parts.exists():
-        parts.rmdir()
+        shutil.rmtree(parts)  # with what a killed run left half-written
 
 
 def _describe(out: Path, summary: Summary) -> None:
@@ -309,7 +321,7 @@ def summary_lines(summary: Summary, scans: Scans) -> list[str]:
         f"  {summary.n_series_new} series extracted ({summary.n_slices_new} slices in {summary.seconds:.1f} s{rate}), "
         f"{summary.n_series_kept} were there already"
     )
-    return lines
+    return [line.encode(errors="backslashreplace").decode() for line in lines]  # names that are no UTF-8 print too
 
 
 def _some(names: list[str]) -> str:

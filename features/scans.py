@@ -80,8 +80,9 @@ def match_sequence(name: str) -> str | None:
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key under which Image-2 comes before Image-10."""
-    return [(0, int(t), "") if t.isdecimal() else (1, 0, t) for t in re.split(r"(\d+)", name) if t]
+    """Sort key under which Image-2 comes before Image-10; different names never tie (2 and 02)."""
+    parts = [(0, int(t), "") if t.isdecimal() else (1, 0, t) for t in re.split(r"(\d+)", name) if t]
+    return [*parts, (-1, 0, name)]
 
 
 def kind_of(path: Path) -> str | None:
@@ -181,7 +182,8 @@ def _files(entry: Path, cohort: Path) -> tuple[list[str], list[tuple[str, str]]]
     def cannot_list(error: OSError) -> None:
         left_out.append((Path(error.filename).relative_to(cohort).as_posix(), f"cannot be listed ({error.strerror})"))
 
-    for directory, _, names in os.walk(entry, onerror=cannot_list):  # never follows links, so loops end
+    for directory, folders, names in os.walk(entry, onerror=cannot_list):  # never follows links, so loops end
+        folders[:] = [f for f in folders if f[0] != "."]
         for name in names:
             path = Path(directory, name)
             relative = path.relative_to(cohort).as_posix()

@@ -79,6 +79,7 @@ class Embedder:
         self.precision = precision
         self.batch = batch
         model, kind, sha256, self.origin = _load(keras, backbone, weights, precision, seed, say)
+        self.model = model  # (n, 224, 224, 3) preprocessed -> (n, 7, 7, dim)
         self.settings = {
             "backbone": backbone,
             "weights": kind,

