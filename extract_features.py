@@ -76,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Find the scans, extract what is missing, print the summary."""
     args = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from functools import partial
+
     from tqdm import tqdm
 
     from features.extract import extract, summary_lines
@@ -109,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             workers=args.workers,
             strict=args.strict,
             accept_versions=args.accept_versions,
-            progress=tqdm,
+            progress=partial(tqdm, mininterval=0.5 if sys.stderr.isatty() else 20),
         )
     except ValueError as error:
         print(f"extract_features.py: {error}", file=sys.stderr)

@@ -149,6 +149,8 @@ def _curves(
 
 def _vertices(y: Any, s: Array, w: Array) -> tuple[Array, Array, Array]:
     """False positive rate, true positive rate and precision as the threshold falls past each distinct score."""
+    drawn = w > 0
+    y, s, w = y[drawn], s[drawn], w[drawn]
     order = np.argsort(-s, kind="stable")
     last = np.r_[s[order][1:] != s[order][:-1], True]
     tp, fp = (np.cumsum(w[order] * (y[order] == label))[last] for label in (1, 0))
@@ -158,9 +160,9 @@ def _vertices(y: Any, s: Array, w: Array) -> tuple[Array, Array, Array]:
 
 def _on_grid(fpr: Array, tpr: Array, precision: Array) -> tuple[Array, Array]:
     """True positive rate at each false positive rate of GRID, and precision at each recall."""
-    rising = fpr + 1e-9 * np.arange(len(fpr))  # so that a vertical step keeps both its ends
+    rising = fpr + 1e-9 * np.arange(len(fpr)) / len(fpr)  # so that a vertical step keeps both its ends
     at_recall = np.minimum(np.searchsorted(tpr, GRID - 1e-12), len(precision) - 1)
-    return np.interp(GRID + 1e-7, rising, tpr), precision[at_recall]
+    return np.interp(GRID + 1e-9, rising, tpr), precision[at_recall]
 
 
 def _json(value: Any) -> Any:

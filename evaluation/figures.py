@@ -25,6 +25,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mgmt-radiogenomics",  # the same figure gives the same file
     "legend.frameon": False,
+    "text.parse_math": False,  # a $ in a name is a $
 }
 
 
@@ -124,6 +125,7 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
 def training_curves(run: Run, folder: Path) -> list[Drawing]:
     """Loss and accuracy of the dense head by epoch, every fold a line; one figure per sequence."""
     out = []
+    watched = "validation slices" if run.about["split"] == "slice" else "inner validation patients"
     keys = dict.fromkeys((c["head"], c["sequence"]) for c in run.curves)
     for head, sequence in keys:
         folds: dict[tuple[str, str], list[dict[str, str]]] = {}
@@ -150,13 +152,14 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
                             color=ORANGE,
                             lw=1,
                             alpha=0.7,
-                            label=None if i else "inner validation patients",
+                            label=None if i else watched,
                         )
                 ax.set(xlabel="Epoch", ylabel=quantity.capitalize())
                 ax.set_ylim(0, 1.02 if quantity == "accuracy" else None)
             ax.legend(fontsize=8)
             title = f"{run.name}: training of {head}, {sequence}"
-            alt = f"{title}. Loss and accuracy by epoch for {len(folds)} folds, on training rows and on inner validation patients."
+            both = any(rows[0]["val_loss"] for rows in folds.values())
+            alt = f"{title}. Loss and accuracy by epoch for {len(folds)} folds, on training rows{f' and on {watched}' if both else ''}."
             out.append(_save(fig, folder, f"{run.name}-{head}-{sequence}-training", title, alt))
     return out
 

@@ -122,8 +122,7 @@ def ones(n: int) -> Array:
 def youden_threshold(y: Labels, score: Array) -> float:
     """The score that maximises sensitivity + specificity - 1 (Youden 1950), midway to the next lower score."""
     cuts = np.unique(score)
-    called = score[:, None] >= cuts[None, :]
-    positive = y == 1
-    gain = called[positive].mean(axis=0) - called[~positive].mean(axis=0)
-    best = int(np.argmax(gain))
+    p, q = (part[0] for part in _tied_sums(y, score, ones(len(y)), descending=False))
+    tp, fp = (part.sum() - np.cumsum(part) + part for part in (p, q))  # called positive at each cut
+    best = int(np.argmax(tp * q.sum() - fp * p.sum()))  # whole numbers: equal gains tie exactly
     return float(cuts[best] if best == 0 else (cuts[best] + cuts[best - 1]) / 2)

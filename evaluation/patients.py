@@ -50,6 +50,8 @@ def aggregate(scores: Scores, patient: NDArray[Any], how: str) -> list[tuple[str
     """
     if how not in AGGREGATORS:
         raise ValueError(f"--aggregate {how!r}; expected one of {', '.join(AGGREGATORS)}")
+    if len(patient) == 0:
+        return []
     patients, index = np.unique(patient.astype(str), return_inverse=True)
     groups = np.split(scores[np.argsort(index, kind="stable")], np.cumsum(np.bincount(index))[:-1])
     return [(str(p), AGGREGATORS[how](g), len(g)) for p, g in zip(patients, groups, strict=True)]

@@ -60,6 +60,8 @@ def read_run(path: Path, name: str | None = None) -> Run:
     name = name or path.name
     try:
         about = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        if not isinstance(about, dict):
+            raise ValueError(f"{str(path / 'run.json')!r} holds no description of a run")
         if about.get("format") != RUN_FORMAT or about.get("format_version") != RUN_VERSION:
             raise ValueError(
                 f"{str(path)!r} is not a run of version {RUN_VERSION} (format {about.get('format')!r} {about.get('format_version')})"
@@ -67,19 +69,23 @@ def read_run(path: Path, name: str | None = None) -> Run:
         predictions = _read(path / "predictions.csv")
         slices = _read(path / "slices.csv")
         curves = _read(path / "curves.csv")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ValueError(
             f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out"
         ) from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{str(path / 'run.json')!r} is not readable JSON ({error})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{str(path)!r} has a damaged file ({error})") from None
     try:
         scored = group(
             Prediction(name, r["head"], r["sequence"], int(r["repeat"]), int(r["fold"]), r["patient_id"], int(r["label"]), float(r["score"]), int(r["n_slices"]))
             for r in predictions
         )  # fmt: skip
         by_slice = _group_slices(name, slices)
-    except (KeyError, ValueError) as error:
+        for c in curves:
+            int(c["epoch"]), float(c["loss"]), float(c["accuracy"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(path)!r} has a damaged table ({error})") from None
     return Run(path, name, about, scored, by_slice, curves)
 
@@ -87,7 +93,7 @@ def read_run(path: Path, name: str | None = None) -> Run:
 def group(predictions: Any) -> list[Scored]:
     """Predictions -> one `Scored` per (run, head, sequence), patients sorted, in order of appearance.
 
-    Raises ValueError where a patient has two scores in one repeat, or two labels.
+    Raises ValueError where a patient has two scores in one repeat, or two labels, or a score is no probability.
     """
     groups: dict[tuple[str, str, str], list[tuple[str, str, int, int, int, float, int]]] = defaultdict(list)
     for p in predictions:
@@ -121,13 +127,16 @@ def _matrix(run: str, head: str, sequence: str, rows: Sequence[tuple[str, str, i
     shape = (len(repeats), len(units))
     scores, fold = np.full(shape, np.nan), np.full(shape, -1)
     y, n_slices = np.full(len(units), -1), np.zeros(len(units), int)
+    labels: dict[str, int] = {}
     owner: list[str] = [""] * len(units)
     for unit, patient, label, repeat, fold_number, score, n in rows:
         i, k = at[unit], repeats[repeat]
         if np.isfinite(scores[k, i]):
             raise ValueError(f"{unit!r} has two scores in repeat {repeat} of {head} on {sequence}")
-        if y[i] not in (-1, label):
-            raise ValueError(f"{unit!r} has two labels")
+        if labels.setdefault(patient, label) != label:
+            raise ValueError(f"{patient!r} has two labels")
+        if not 0 <= score <= 1:
+            raise ValueError(f"{unit!r} has the score {score} in repeat {repeat}; expected 0 to 1")
         scores[k, i], fold[k, i], y[i], owner[i], n_slices[i] = score, fold_number, label, patient, n
     patients = sorted(set(owner))
     index = {p: i for i, p in enumerate(patients)}

@@ -77,7 +77,9 @@ def verdict(assessments: Sequence[Assessment], leaks: dict[str, str], random_wei
         f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), AUC {number(auc['estimate'])}, 95 % interval "
         f"{number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients ({best.n_positive} positive)."
     )
-    if auc["low"] <= 0.5:
+    if auc["high"] < 0.5:
+        out.append("Its interval lies below 0.5: no better than chance.")
+    elif auc["low"] <= 0.5:
         out.append("Its interval contains 0.5: this is not distinguishable from chance.")
     elif k > 1:
         out.append(

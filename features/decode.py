@@ -26,7 +26,7 @@ _PLANE_OF_NORMAL = ("sagittal", "coronal", "axial")
 MAX_PIXELS = 64 * 1024 * 1024  # of one image; the largest MRI matrices are 1024 x 1024
 
 
-class Unusable(ValueError):
+class UnusableError(ValueError):
     """A file that cannot be used; the reason is our own words, unlike the message of any other ValueError."""
 
 
@@ -105,19 +105,19 @@ def _read_dicom(path: Path, source: str, _: str) -> list[Slice]:
     try:
         ds = pydicom.dcmread(path, force=True)
     except (OSError, EOFError, InvalidDicomError) as error:
-        raise Unusable(f"cannot be read ({_cause(error)})") from None
+        raise UnusableError(f"cannot be read ({_cause(error)})") from None
     except Exception as error:  # a parser fed with garbage raises anything; the file is at fault, not the run
-        raise Unusable(f"not a readable DICOM file ({type(error).__name__})") from None
+        raise UnusableError(f"not a readable DICOM file ({type(error).__name__})") from None
     try:
         if "PixelData" not in ds:
-            raise Unusable("holds no pixel data (not a DICOM image)")
+            raise UnusableError("holds no pixel data (not a DICOM image)")
         if "TransferSyntaxUID" not in ds.file_meta:
             ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian  # PS3.5 section 10: the default
         return _dicom_slices(ds, source)
-    except Unusable:
+    except UnusableError:
         raise
     except Exception as error:
-        raise Unusable(f"its DICOM header is broken ({type(error).__name__})") from None
+        raise UnusableError(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
 def _dicom_slices(ds: Any, source: str) -> list[Slice]:
@@ -171,7 +171,7 @@ def _dicom_frames(ds: Any) -> NDArray[Any]:
 
     size = int(ds.Rows) * int(ds.Columns)
     if not 0 < size <= MAX_PIXELS:
-        raise Unusable(f"an image of {size} pixels; expected 1 to {MAX_PIXELS}")
+        raise UnusableError(f"an image of {size} pixels; expected 1 to {MAX_PIXELS}")
     try:
         pixels = ds.pixel_array
         if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
@@ -179,7 +179,7 @@ def _dicom_frames(ds: Any) -> NDArray[Any]:
     except Exception as error:  # each codec has its own exceptions
         syntax = UID(str(ds.file_meta.TransferSyntaxUID))
         known = syntax.name if syntax.name != syntax else "pixel"  # the name of an unknown one is what the header says
-        raise Unusable(f"its {known} data cannot be decoded ({type(error).__name__})") from None
+        raise UnusableError(f"its {known} data cannot be decoded ({type(error).__name__})") from None
     if int(ds.get("SamplesPerPixel", 1)) > 1 or ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         pixels = _luminance(pixels)
     n_frames = int(ds.get("NumberOfFrames", 1) or 1)
@@ -218,7 +218,7 @@ def _rescale(ds: Any, k: int) -> tuple[float, float]:
     intercept = _frame_value(ds, k, "PixelValueTransformationSequence", "RescaleIntercept")
     slope, intercept = float(1 if slope is None else slope), float(0 if intercept is None else intercept)
     if not np.isfinite([slope, intercept]).all() or slope == 0:
-        raise Unusable("its RescaleSlope or RescaleIntercept is zero or no number")
+        raise UnusableError("its RescaleSlope or RescaleIntercept is zero or no number")
     return slope, intercept
 
 
@@ -253,18 +253,18 @@ def _read_image(path: Path, source: str, _: str) -> list[Slice]:
         with Image.open(path) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise Unusable(f"an image of {width * height} pixels; expected at most {MAX_PIXELS}")
+                raise UnusableError(f"an image of {width * height} pixels; expected at most {MAX_PIXELS}")
             if image.format == "PNG" and image.mode in ("RGB", "RGBA", "LA") and _png_bit_depth(path) == 16:
-                raise Unusable("16-bit PNG with colour or alpha; save it as 16-bit greyscale")
+                raise UnusableError("16-bit PNG with colour or alpha; save it as 16-bit greyscale")
             if image.mode.startswith("I") or image.mode == "F":
                 pixels, eight_bit = np.asarray(image), False
             else:
                 mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
                 pixels, eight_bit = np.asarray(image.convert(mode)), True
-    except Unusable:
+    except UnusableError:
         raise
     except Exception as error:  # each format has its own exceptions
-        raise Unusable(f"cannot be decoded as an image ({_cause(error)})") from None
+        raise UnusableError(f"cannot be decoded as an image ({_cause(error)})") from None
     if pixels.ndim == 3:
         pixels = _luminance(pixels)
     numbers = re.findall(r"\d+", path.stem)
@@ -299,15 +299,15 @@ def _read_nifti(path: Path, source: str, plane: str) -> list[Slice]:
         if len(shape) == 4 and shape[3] == 1:
             shape = shape[:3]
         if len(shape) != 3 or 0 in shape:
-            raise Unusable(f"a NIfTI volume of shape {image.shape}; expected three dimensions")
+            raise UnusableError(f"a NIfTI volume of shape {image.shape}; expected three dimensions")
         volume = np.asarray(image.dataobj).reshape(shape)
         affine = image.affine
-    except Unusable:
+    except UnusableError:
         raise
     except Exception as error:
-        raise Unusable(f"cannot be read as NIfTI ({type(error).__name__})") from None
+        raise UnusableError(f"cannot be read as NIfTI ({type(error).__name__})") from None
     if volume.dtype.kind not in "uif":
-        raise Unusable(f"a NIfTI volume of {volume.dtype}; expected grey values")
+        raise UnusableError(f"a NIfTI volume of {volume.dtype}; expected grey values")
     eight_bit = volume.dtype == np.uint8
     if volume.dtype.kind == "f":
         volume = volume.astype(np.float32)
@@ -337,7 +337,7 @@ def _finite(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.dtype.kind != "f" or (finite := np.isfinite(pixels)).all():
         return pixels
     if not finite.any():
-        raise Unusable("not one pixel is a finite number")
+        raise UnusableError("not one pixel is a finite number")
     return np.where(finite, pixels, pixels[finite].min())
 
 

@@ -146,7 +146,7 @@ def extract(
         summary.n_slices_new += len(vectors)
         if bar is not None:
             rate = summary.n_slices_new / (time.monotonic() - started)
-            bar.set_postfix_str(f"{rate:.1f} slices/s, {summary.n_slices_new} slices")
+            bar.set_postfix_str(f"{rate:.1f} slices/s, {summary.n_slices_new} slices", refresh=False)
             bar.update()
     if bar is not None:
         bar.close()

@@ -88,7 +88,7 @@ class Cache:
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
-            raise ValueError(f"{str(path)!r} is not a readable HDF5 file ({str(error).splitlines()[0]})") from None
+            raise ValueError(f"{str(path)!r} is not a readable HDF5 file ({_first_line(error)})") from None
         try:
             self._check_format()
             self.settings: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
@@ -99,12 +99,12 @@ class Cache:
             }
             for name in ("patient", "sequence"):
                 self.series[name] = self.names[name][self.series[name]]
-        except (KeyError, IndexError, OSError, AttributeError) as error:
-            self._file.close()
-            raise ValueError(f"{str(path)!r} is a damaged cache ({error}); extract it again") from None
         except ValueError:
             self._file.close()
             raise
+        except Exception as error:  # HDF5 raises anything on a damaged file
+            self._file.close()
+            raise ValueError(f"{str(path)!r} is a damaged cache ({error}); extract it again") from None
 
     def _check_format(self) -> None:
         found, version = self._file.attrs.get("format"), self._file.attrs.get("format_version")
@@ -230,36 +230,43 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
 
 def verify(path: Path) -> list[str]:
     """Check a cache against itself; the problems found in words, none if it is sound."""
-    problems: list[str] = []
     with Cache(path) as cache:
-        shapes = {name: cache._file[f"rows/{name}"].shape for name in COLUMNS if f"rows/{name}" in cache._file}
-        for name in COLUMNS:
-            if shapes.get(name) != (cache.n,):
-                problems.append(f"/rows/{name} has shape {shapes.get(name)}; expected ({cache.n},)")
-        first, lengths = cache.series["first_row"], cache.series["n_rows"]
-        if list(first) != list(np.concatenate([[0], np.cumsum(lengths)])[:-1]) or int(lengths.sum()) != cache.n:
-            problems.append(
-                f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {cache.n} rows of /features"
-            )
-        if problems:
-            return problems
-        for k, (patient, sequence) in enumerate(zip(cache.series["patient"], cache.series["sequence"], strict=True)):
-            name = f"patient {patient!r} {sequence}"
-            rows = slice(int(first[k]), int(first[k] + lengths[k]))
-            try:
-                block = cache.series_rows(k)
-                rows_agree = (cache.column("patient", rows) == patient).all() and (
-                    cache.column("sequence", rows) == sequence
-                ).all()
-            except (IndexError, OSError, ValueError) as error:
-                problems.append(f"{name}: cannot be read ({str(error).splitlines()[0]})")
-                continue
-            if not rows_agree:
-                problems.append(f"{name}: its rows carry another patient or sequence")
-            if not np.isfinite(block.features).all():
-                problems.append(f"{name}: a feature is not a finite number")
-            if block.digest() != cache.series["digest"][k]:
-                problems.append(f"{name}: its values differ from the digest stored with them")
+        try:
+            return _problems(cache)
+        except Exception as error:  # HDF5 raises anything on a damaged file
+            return [f"cannot be read ({_first_line(error)})"]
+
+
+def _problems(cache: Cache) -> list[str]:
+    problems: list[str] = []
+    shapes = {name: cache._file[f"rows/{name}"].shape for name in COLUMNS if f"rows/{name}" in cache._file}
+    for name in COLUMNS:
+        if shapes.get(name) != (cache.n,):
+            problems.append(f"/rows/{name} has shape {shapes.get(name)}; expected ({cache.n},)")
+    first, lengths = cache.series["first_row"], cache.series["n_rows"]
+    if list(first) != list(np.concatenate([[0], np.cumsum(lengths)])[:-1]) or int(lengths.sum()) != cache.n:
+        problems.append(
+            f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {cache.n} rows of /features"
+        )
+    if problems:
+        return problems
+    for k, (patient, sequence) in enumerate(zip(cache.series["patient"], cache.series["sequence"], strict=True)):
+        name = f"patient {patient!r} {sequence}"
+        rows = slice(int(first[k]), int(first[k] + lengths[k]))
+        try:
+            block = cache.series_rows(k)
+            rows_agree = (cache.column("patient", rows) == patient).all() and (
+                cache.column("sequence", rows) == sequence
+            ).all()
+        except Exception as error:
+            problems.append(f"{name}: cannot be read ({_first_line(error)})")
+            continue
+        if not rows_agree:
+            problems.append(f"{name}: its rows carry another patient or sequence")
+        if not np.isfinite(block.features).all():
+            problems.append(f"{name}: a feature is not a finite number")
+        if block.digest() != cache.series["digest"][k]:
+            problems.append(f"{name}: its values differ from the digest stored with them")
     return problems
 
 
@@ -267,6 +274,10 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _sync_folder(folder: Path) -> None:

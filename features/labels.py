@@ -45,8 +45,10 @@ class Join:
     lines: list[str]
 
 
-def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV file (also .gz; comma, semicolon or tab; with or without BOM), cells stripped.
+def read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header and (line number, cells) of a CSV file (also .gz; comma, semicolon or tab; with or without BOM).
+
+    Cells are stripped; blank lines are passed over.
 
     Raises ValueError for a file that is no UTF-8 text, is empty, or has a row of another length than the header.
     """
@@ -60,20 +62,21 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
-        rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)]
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+        lines = [(reader.line_num, [c.strip() for c in row]) for row in reader]
     except csv.Error as error:
         raise ValueError(f"{str(path)!r} is not well-formed CSV ({error})") from None
-    rows = [row for row in rows if any(row)]
-    if len(rows) < 2:
-        raise ValueError(f"{str(path)!r} holds {len(rows)} lines; expected a header and at least one row")
-    header = rows[0]
-    for number, row in enumerate(rows[1:], 2):
+    lines = [(number, row) for number, row in lines if any(row)]
+    if len(lines) < 2:
+        raise ValueError(f"{str(path)!r} holds {len(lines)} lines; expected a header and at least one row")
+    header, rows = lines[0][1], lines[1:]
+    for number, row in rows:
         if len(row) != len(header):
             raise ValueError(f"{str(path)!r}, row {number}: {len(row)} cells; the header has {len(header)}")
     twice = {c for c in header if header.count(c) > 1}
     if twice:
         raise ValueError(f"{str(path)!r} has the column {sorted(twice)[0]!r} twice; columns need names of their own")
-    return header, rows[1:]
+    return header, rows
 
 
 def read_labels(
@@ -95,10 +98,10 @@ def read_labels(
     id_at = header.index(_column(path, header, patient_column, PATIENT_COLUMNS, "--patient-column"))
     column = _column(path, header, label_column, LABEL_COLUMNS, "--label-column")
     label_at = header.index(column)
-    cells = [row[label_at] for row in rows]
+    cells = [row[label_at] for _, row in rows]
     parse, meaning = _parser(path, column, cells, positive, negative)
     labels = Labels(path, column, {}, meaning)
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         patient, cell = row[id_at], row[label_at]
         if not patient:
             raise ValueError(f"{str(path)!r}, row {number}: the patient id is blank")
@@ -199,6 +202,8 @@ def _parser(
         return plain, f"{column} 1 against 0"
     comparison = re.fullmatch(r"(>=|<=|>|<)\s*(-?[\d.]+)", positive)
     if comparison:
+        if negative is not None:
+            raise ValueError(f"--positive {positive!r} compares numbers, the rest is negative; leave --negative out")
         sign, bound = comparison[1], float(comparison[2])
 
         def compare(cell: str, number: int) -> int:

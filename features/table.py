@@ -15,6 +15,7 @@ from features.hdf5 import Cache, file_sha256
 from features.labels import match_ids, read_csv
 from features.scans import SEQUENCES, match_sequence, natural_key
 
+MISSING_CELLS = ("", "na", "nan", "n/a")
 CSV_SEQUENCE = "table"  # what a CSV of features is called where a sequence name is expected
 
 
@@ -89,23 +90,29 @@ def open_source(path: Path) -> Source:
 def read_table(path: Path) -> Table:
     """A CSV of per-patient features: first column the id, the others numbers; blank or NA is missing (NaN).
 
-    Raises ValueError naming row and column of a cell that is no number, and for a patient that comes twice.
+    Raises ValueError naming row and column of a cell that is no finite number, and for a patient id that is blank or
+    comes twice.
     """
     header, rows = read_csv(path)
-    ids = [row[0] for row in rows]
-    if len(set(ids)) != len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise ValueError(f"{str(path)!r}: patient {twice!r} has more than one row; expected one row per patient")
+    ids = [row[0] for _, row in rows]
     X = np.empty((len(rows), len(header) - 1), np.float32)
-    for i, row in enumerate(rows):
+    seen: set[str] = set()
+    for i, (number, row) in enumerate(rows):
+        where = f"{str(path)!r}, row {number}"
+        if not row[0]:
+            raise ValueError(f"{where}: the patient id is blank; the first column must hold it")
+        if row[0] in seen:
+            raise ValueError(f"{where}: patient {row[0]!r} has more than one row; expected one row per patient")
+        seen.add(row[0])
         try:
-            X[i] = [np.nan if c.lower() in ("", "na", "nan", "n/a") else float(c) for c in row[1:]]
+            with np.errstate(over="ignore"):
+                X[i] = [np.nan if c.lower() in MISSING_CELLS else float(c) for c in row[1:]]
         except ValueError:
             bad = next(j for j, c in enumerate(row[1:], 1) if not _is_number(c))
-            raise ValueError(
-                f"{str(path)!r}, row {i + 2}, column {header[bad]!r}: {row[bad]!r} is not a number"
-            ) from None
-    X[~np.isfinite(X)] = np.nan
+            raise ValueError(f"{where}, column {header[bad]!r}: {row[bad]!r} is not a number") from None
+        if np.isinf(X[i]).any():
+            bad = 1 + int(np.argmax(np.isinf(X[i])))
+            raise ValueError(f"{where}, column {header[bad]!r}: {row[bad]!r} is infinite or too large for float32")
     patient = np.array(ids, object)
     return Table(CSV_SEQUENCE, X, patient, np.zeros(len(ids), np.int16), patient.copy(), columns=header[1:])
 
@@ -218,7 +225,7 @@ def _is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:
-        return cell.lower() in ("", "na", "nan", "n/a")
+        return cell.lower() in MISSING_CELLS
     return True
 
 
@@ -232,6 +239,6 @@ def ids_of(patients: Sequence[str], sample: Path | None) -> tuple[list[tuple[str
     header, rows = read_csv(sample)
     if len(header) != 2:
         raise ValueError(f"{str(sample)!r} has {len(header)} columns; expected an id and a value")
-    names = [row[0] for row in rows]
+    names = [row[0] for _, row in rows]
     owner = {name: patient for patient, name in match_ids(patients, names, repr(str(sample))).items()}
     return [(name, owner.get(name)) for name in names], header

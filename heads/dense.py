@@ -41,7 +41,7 @@ class FittedDense:
     @classmethod
     def from_arrays(cls, a: dict[str, NDArray[Any]]) -> FittedDense:
         """The inverse of `arrays`."""
-        n = sum(name.startswith("kernel_") for name in a)
+        n = max(1, sum(name.startswith("kernel_") for name in a))
         standardise = Standardiser(a["mean"], a["scale"])
         return cls(standardise, [a[f"kernel_{i}"] for i in range(n)], [a[f"bias_{i}"] for i in range(n)])
 
@@ -70,7 +70,8 @@ class Dense:
         """Train with early stopping on inner validation patients (or the rows `validation`); best epoch kept.
 
         With fewer than two patients in a class nothing can be held back: all epochs run. Returns the head and its
-        curve, one dict per epoch: epoch, loss, accuracy, and val_loss, val_accuracy where there is validation.
+        curve, one dict per epoch: epoch, loss, accuracy, and val_loss, val_accuracy where there is validation. Raises
+        ValueError where the loss is no longer a number.
         """
         if validation is None:
             validation = inner_validation(y, patient, seed)
@@ -91,6 +92,11 @@ class Dense:
             if len(inner[1]):
                 row["val_loss"], row["val_accuracy"] = net.evaluate(*inner)
             curve.append(row)
+            if not np.isfinite([loss, row.get("val_loss", 0.0)]).all():
+                raise ValueError(
+                    f"the dense head diverged in epoch {epoch + 1} (loss {loss}); a smaller --learning-rate than "
+                    f"{self.learning_rate:g} is needed"
+                )
             if not len(inner[1]):
                 best = net.weights()
                 continue

@@ -66,7 +66,8 @@ def patient_folds(labels: Mapping[str, int], *, folds: int, repeats: int, seed: 
 def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
     """Folds from a CSV with the columns patient_id, fold and optionally repeat.
 
-    Raises ValueError where a labelled patient has no fold, is unknown, or is twice in one repeat.
+    Patients without a label are passed over. Raises ValueError where a labelled patient has no fold or is twice in one
+    repeat.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as f:
@@ -82,9 +83,11 @@ def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
     for number, row in enumerate(rows, 2):
         patient = row["patient_id"]
         try:
-            repeat, fold = int(row.get("repeat") or 0), int(row["fold"])
+            repeat, fold = int(row.get("repeat") or 0), int(row["fold"] or "")
         except ValueError:
-            raise ValueError(f"{str(path)!r}, row {number}: fold and repeat must be whole numbers") from None
+            repeat = fold = -1
+        if repeat < 0 or fold < 0:
+            raise ValueError(f"{str(path)!r}, row {number}: fold and repeat must be whole numbers from 0 up")
         if (repeat, patient) in seen:
             raise ValueError(f"{str(path)!r}, row {number}: patient {patient!r} is twice in repeat {repeat}")
         seen.add((repeat, patient))

@@ -64,8 +64,13 @@ def write_run(
         if out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
             out.rename(old / out.name)
-            temporary.rename(out)
-            shutil.rmtree(old)
+            try:
+                temporary.rename(out)
+            except BaseException:
+                (old / out.name).rename(out)
+                raise
+            finally:
+                shutil.rmtree(old)
         else:
             temporary.rename(out)
     finally:

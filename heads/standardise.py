@@ -32,7 +32,7 @@ class Standardiser:
             centred = X - mean
         variance = (w @ np.square(centred)) / total
         scale = np.sqrt(variance)
-        scale[scale <= 1e-6 * np.maximum(np.abs(mean), 1e-6)] = 1  # constant columns carry nothing
+        scale[scale <= 1e-6 * np.maximum(np.abs(mean), 1e-6)] = np.inf  # a constant column is 0, whatever comes later
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 
     def __call__(self, X: Floats) -> NDArray[np.float32]:

@@ -43,7 +43,9 @@ def test_every_option_of_the_readme_exists() -> None:
 
 def test_every_hdf5_name_is_in_formats() -> None:
     names = [f"/rows/{c}" for c in hdf5.COLUMNS] + [f"/names/{c}" for c in hdf5.CODED]
-    names += [f"/series/{c}" for c in ("patient", "sequence", "first_row", "n_rows", "fingerprint", "precision", "digest")]
+    names += [
+        f"/series/{c}" for c in ("patient", "sequence", "first_row", "n_rows", "fingerprint", "precision", "digest")
+    ]
     names += [f"/skipped/{c}" for c in ("patient", "sequence", "source", "reason")] + ["/features"]
     assert [n for n in names if f"`{n}`" not in FORMATS] == []
 

@@ -24,7 +24,9 @@ SETTINGS = {
 }  # fmt: skip
 
 
-def series(patient: str, sequence: str, features: np.ndarray, blank: tuple[int, ...] = (), views: int = 0) -> SeriesRows:
+def series(
+    patient: str, sequence: str, features: np.ndarray, blank: tuple[int, ...] = (), views: int = 0
+) -> SeriesRows:
     n = len(features)
     columns: dict[str, np.ndarray] = {
         "source": np.array([f"{patient}/{sequence}/Image-{i}.dcm" for i in range(n)], object),
@@ -47,7 +49,15 @@ def series(patient: str, sequence: str, features: np.ndarray, blank: tuple[int, 
 def cohort(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
     """`cohort(n, effect=..., first=0)` writes f.h5 and labels.csv for n patients, 6 slices a series, the first blank."""
 
-    def make(n: int, *, effect: float = 1.5, first: int = 0, name: str = "f", sequences=("FLAIR", "T2w"), weights: str = "custom"):
+    def make(
+        n: int,
+        *,
+        effect: float = 1.5,
+        first: int = 0,
+        name: str = "f",
+        sequences=("FLAIR", "T2w"),
+        weights: str = "custom",
+    ):
         rng = np.random.default_rng(7 + first)
         blocks, rows = [], []
         for i in range(first, first + n):
@@ -120,7 +130,11 @@ def test_predictions_are_out_of_fold_and_carry_their_ids(cohort, tmp_path: Path)
     assert {r["n_slices"] for r in rows} == {"5"}  # the blank slice is left out
     assert "00000" not in {r["patient_id"] for r in rows if r["sequence"] == "T2w"}
     slices = table(tmp_path / "r" / "slices.csv")
-    mine = [float(s["score"]) for s in slices if (s["head"], s["sequence"], s["repeat"], s["patient_id"]) == ("logistic", "FLAIR", "1", "00003")]
+    mine = [
+        float(s["score"])
+        for s in slices
+        if (s["head"], s["sequence"], s["repeat"], s["patient_id"]) == ("logistic", "FLAIR", "1", "00003")
+    ]
     score = next(float(r["score"]) for r in flair if r["patient_id"] == "00003")
     assert score == pytest.approx(np.mean(mine), abs=1e-12)
     about = json.loads((tmp_path / "r" / "run.json").read_text())
@@ -138,7 +152,12 @@ def test_results_do_not_depend_on_the_number_of_jobs(cohort, tmp_path: Path) -> 
     options = [str(cache), str(labels), "--epochs", "4", "--folds", "3"]
     for jobs in ("2", "3"):
         assert train_head.main([*options, "--jobs", jobs, "--out", str(tmp_path / jobs / "run")]) == 0
-    assert train_head.main([*options, "--head", "logistic", "boosted", "--jobs", "1", "--out", str(tmp_path / "1" / "run")]) == 0
+    assert (
+        train_head.main(
+            [*options, "--head", "logistic", "boosted", "--jobs", "1", "--out", str(tmp_path / "1" / "run")]
+        )
+        == 0
+    )
     for name in ("predictions.csv", "slices.csv", "curves.csv"):
         assert (tmp_path / "2" / "run" / name).read_bytes() == (tmp_path / "3" / "run" / name).read_bytes()
     light = [r for r in table(tmp_path / "2" / "run" / "predictions.csv") if r["head"] != "dense"]
@@ -147,10 +166,24 @@ def test_results_do_not_depend_on_the_number_of_jobs(cohort, tmp_path: Path) -> 
 
 def test_a_slice_split_leaks_and_says_so_in_every_output(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(30, effect=0.0, sequences=("FLAIR",))
-    assert train(cache, labels, "--head", "boosted", "--split", "slice", "--keep-blank", "--out", tmp_path / "leaky") == 0
+    assert (
+        train(cache, labels, "--head", "boosted", "--split", "slice", "--keep-blank", "--out", tmp_path / "leaky") == 0
+    )
     printed = capsys.readouterr().out
     assert train(cache, labels, "--head", "boosted", "--out", tmp_path / "honest") == 0
-    assert evaluate.main([str(tmp_path / "leaky"), str(tmp_path / "honest"), "--out", str(tmp_path / "report"), "--replicates", "100"]) == 0
+    assert (
+        evaluate.main(
+            [
+                str(tmp_path / "leaky"),
+                str(tmp_path / "honest"),
+                "--out",
+                str(tmp_path / "report"),
+                "--replicates",
+                "100",
+            ]
+        )
+        == 0
+    )
     rows = table(tmp_path / "leaky" / "predictions.csv")
     sentence = json.loads((tmp_path / "leaky" / "run.json").read_text())["leak"]
     n = len(rows)
@@ -181,14 +214,19 @@ def test_sequences_are_fused_over_what_is_there(cohort, tmp_path: Path, how: str
         assert score[name, "00001"] == pytest.approx((score["FLAIR", "00001"] + score["T2w", "00001"]) / 2)
 
 
-@pytest.mark.parametrize("options", [("--unit", "patient", "--fuse", "features"), ("--fuse", "scores"), ("--slices", "middle:2", "--aggregate", "max")])
+@pytest.mark.parametrize(
+    "options",
+    [("--unit", "patient", "--fuse", "features"), ("--fuse", "scores"), ("--slices", "middle:2", "--aggregate", "max")],
+)
 def test_fitted_heads_score_new_patients(cohort, tmp_path: Path, capsys, options: tuple[str, ...]) -> None:
     cache, labels = cohort(20)
     new, new_labels = cohort(10, first=50, name="new")
     assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r", *options) == 0
     out = tmp_path / "out"
     capsys.readouterr()
-    assert evaluate.main([str(tmp_path / "r"), "--cache", str(new), "--labels", str(new_labels), "--out", str(out)]) == 0
+    assert (
+        evaluate.main([str(tmp_path / "r"), "--cache", str(new), "--labels", str(new_labels), "--out", str(out)]) == 0
+    )
     rows = table(out / "scores.csv")
     flair = [r for r in rows if r["sequence"] == "FLAIR"]
     assert [r["patient_id"] for r in flair] == [f"{i:05d}" for i in range(50, 60)]
@@ -218,14 +256,26 @@ def test_a_submission_holds_the_ids_asked_for_in_their_order(cohort, tmp_path: P
     assert train(cache, labels, "--head", "logistic", "boosted", "--fuse", "scores", "--out", tmp_path / "r") == 0
     sample, out = tmp_path / "sample.csv", tmp_path / "submission.csv"
     sample.write_text("BraTS21ID,MGMT_value\n00053,0.5\n50,0.5\n00051,0.5\n")
-    base = [str(tmp_path / "r"), "--cache", str(new), "--out", str(tmp_path / "o"), "--submission", str(out), "--sample", str(sample)]
+    base = [
+        str(tmp_path / "r"),
+        "--cache",
+        str(new),
+        "--out",
+        str(tmp_path / "o"),
+        "--submission",
+        str(out),
+        "--sample",
+        str(sample),
+    ]
     assert evaluate.main(base) == 2
     assert "a submission takes one head and one sequence" in capsys.readouterr().err
     assert evaluate.main([*base, "--head", "logistic", "--sequence", "mean(FLAIR+T2w)"]) == 0
     rows = table(out)
     assert [r["BraTS21ID"] for r in rows] == ["00053", "50", "00051"]
     scores = {r["patient_id"]: float(r["score"]) for r in table(tmp_path / "o" / "scores.csv")}
-    assert [float(r["MGMT_value"]) for r in rows] == pytest.approx([scores[p] for p in ("00053", "00050", "00051")], abs=1e-6)
+    assert [float(r["MGMT_value"]) for r in rows] == pytest.approx(
+        [scores[p] for p in ("00053", "00050", "00051")], abs=1e-6
+    )
     sample.write_text("BraTS21ID,MGMT_value\n00051,0.5\n00099,0.5\n")
     assert evaluate.main([*base, "--head", "logistic", "--sequence", "FLAIR"]) == 2
     assert "1 of the 2 ids asked for have no score, first '00099'" in capsys.readouterr().err
@@ -240,8 +290,19 @@ def test_a_csv_of_radiomics_runs_through_the_same_heads(tmp_path: Path, capsys) 
         missing = "" if i % 5 == 0 else f"{rng.normal():.4f}"
         rows.append(f"S-{i},{(i % 2) + 0.7 * rng.normal():.4f},{missing},{rng.normal():.4f}")
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "l.csv").write_text("id;status\n" + "".join(f"S-{i};{('yes', 'no', 'unclear')[i % 2 if i < 58 else 2]}\n" for i in range(60)))
-    base = (tmp_path / "t.csv", tmp_path / "l.csv", "--head", "logistic", "--label-column", "status", "--out", tmp_path / "r")
+    (tmp_path / "l.csv").write_text(
+        "id;status\n" + "".join(f"S-{i};{('yes', 'no', 'unclear')[i % 2 if i < 58 else 2]}\n" for i in range(60))
+    )
+    base = (
+        tmp_path / "t.csv",
+        tmp_path / "l.csv",
+        "--head",
+        "logistic",
+        "--label-column",
+        "status",
+        "--out",
+        tmp_path / "r",
+    )
     assert train(*base, "--positive", "no") == 2
     assert "say which is the other class with --negative" in capsys.readouterr().err
     assert train(*base, "--positive", "no", "--negative", "yes") == 0
@@ -255,8 +316,14 @@ def test_a_csv_of_radiomics_runs_through_the_same_heads(tmp_path: Path, capsys) 
 def test_fixed_folds_come_from_a_file(cohort, tmp_path: Path) -> None:
     cache, labels = cohort(12)
     (tmp_path / "folds.csv").write_text("patient_id,fold\n" + "".join(f"{i:05d},{i // 4}\n" for i in range(12)))
-    assert train(cache, labels, "--head", "logistic", "--split-file", tmp_path / "folds.csv", "--out", tmp_path / "r") == 0
-    assert {(int(r["patient_id"]) // 4, int(r["fold"])) for r in table(tmp_path / "r" / "predictions.csv")} == {(0, 0), (1, 1), (2, 2)}
+    assert (
+        train(cache, labels, "--head", "logistic", "--split-file", tmp_path / "folds.csv", "--out", tmp_path / "r") == 0
+    )
+    assert {(int(r["patient_id"]) // 4, int(r["fold"])) for r in table(tmp_path / "r" / "predictions.csv")} == {
+        (0, 0),
+        (1, 1),
+        (2, 2),
+    }
 
 
 def test_random_weights_are_shouted(cohort, tmp_path: Path) -> None:
@@ -279,7 +346,9 @@ def test_random_weights_are_shouted(cohort, tmp_path: Path) -> None:
         (("--folds", "1"), "expected at least 2 folds"),
     ],
 )
-def test_wrong_options_name_the_next_move(cohort, tmp_path: Path, capsys, options: tuple[str, ...], message: str) -> None:
+def test_wrong_options_name_the_next_move(
+    cohort, tmp_path: Path, capsys, options: tuple[str, ...], message: str
+) -> None:
     cache, labels = cohort(12)
     assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r", *options) == 2
     assert message in capsys.readouterr().err
@@ -288,7 +357,9 @@ def test_wrong_options_name_the_next_move(cohort, tmp_path: Path, capsys, option
 
 def test_a_patient_without_a_row_stops_the_training_unless_told_otherwise(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(12)
-    labels.write_text("\n".join(x for x in labels.read_text().splitlines() if not x.startswith("00004")) + "\n00777,1\n")
+    labels.write_text(
+        "\n".join(x for x in labels.read_text().splitlines() if not x.startswith("00004")) + "\n00777,1\n"
+    )
     assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r") == 2
     assert "has no row for 1 patients" in capsys.readouterr().err
     assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r", "--skip-unlabelled") == 0

@@ -60,7 +60,9 @@ def test_extraction_of_real_scans_agrees_with_plain_keras(shared: Path, tmp_path
     grey = np.repeat(images[..., None].astype(np.float32), 3, axis=-1)
     expected = plain.predict(preprocess_input(grey), verbose=0)
     with Cache(tmp_path / "f.h5") as cache:
-        k = [tuple(x) for x in zip(cache.series["patient"], cache.series["sequence"], strict=True)].index((series.patient, series.sequence))
+        k = [tuple(x) for x in zip(cache.series["patient"], cache.series["sequence"], strict=True)].index(
+            (series.patient, series.sequence)
+        )
         found = cache.series_rows(k).features
         assert len(cache.series["patient"]) == 4
         assert cache.settings["weights"] == "imagenet"
@@ -93,7 +95,9 @@ def test_the_batch_size_does_not_change_the_vectors(vgg16: Embedder, weights: st
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 3e-2)])
-def test_lower_precision_stays_close(vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float) -> None:
+def test_lower_precision_stays_close(
+    vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float
+) -> None:
     grey = photographs[:1, :, :, 1]
     low = Embedder("vgg16", weights=weights, precision=precision)
     assert low.precision == precision

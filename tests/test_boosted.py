@@ -1,0 +1,70 @@
+"""The boosted head scores as LightGBM does, counts patients once, and is its text."""
+
+from __future__ import annotations
+
+import lightgbm
+import numpy as np
+import pytest
+
+from heads.boosted import Boosted, FittedBoosted
+from heads.crossfit import patient_weights
+from heads.standardise import Standardiser
+
+RNG = np.random.default_rng(5)
+N = 60
+PATIENT = np.repeat([f"p{i:02}" for i in range(N)], 10)
+Y = np.repeat(np.arange(N) % 2, 10)
+X = (RNG.integers(0, 8, size=(10 * N, 5)) + 2 * Y[:, None] * [1, 0, 0, 0, 0]).astype(np.float32)
+NEW = RNG.integers(0, 8, size=(40, 5)).astype(np.float32)
+
+
+def fit(X: np.ndarray, y: np.ndarray, patient: np.ndarray, seed: int = 0) -> FittedBoosted:
+    fitted, curve = Boosted(rounds=30).fit(X, y, patient_weights(patient), patient=patient, seed=seed)
+    assert curve == []
+    return fitted
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_scores_are_lightgbms_probabilities(gaps: bool) -> None:
+    Z = np.where(RNG.random(X.shape) < 0.1 * gaps, np.nan, X).astype(np.float32)
+    w = patient_weights(PATIENT)
+    scale = Standardiser.fit(Z, w)
+    model = lightgbm.LGBMClassifier(
+        n_estimators=30, learning_rate=0.05, num_leaves=8, feature_fraction=0.3, min_child_samples=20, reg_lambda=1.0,
+        random_state=3, deterministic=True, force_row_wise=True, n_jobs=1, verbosity=-1,
+    )  # fmt: skip
+    names = [f"Column_{i}" for i in range(5)]
+    model.fit(scale(Z), Y, sample_weight=w, feature_name=names)
+    expected = model.booster_.predict(scale(NEW))
+    scores = fit(Z, Y, PATIENT, seed=3).scores(NEW)
+    assert scores.dtype == np.float64
+    assert scores == pytest.approx(expected, abs=1e-12)
+    assert np.ptp(scores) > 0.2, "the trees have grown"
+
+
+def test_more_slices_of_a_patient_change_nothing() -> None:
+    again = np.r_[np.arange(len(Y)), np.tile(np.flatnonzero(PATIENT == "p03"), 3)]
+    plain, repeated = fit(X, Y, PATIENT), fit(X[again], Y[again], PATIENT[again])
+    assert plain.scores(NEW) == pytest.approx(repeated.scores(NEW), abs=1e-5)
+    unweighted, _ = Boosted(rounds=30).fit(X[again], Y[again], np.ones(len(again)), patient=PATIENT[again], seed=0)
+    assert np.abs(unweighted.scores(NEW) - plain.scores(NEW)).max() > 0.01, "the test can tell"
+
+
+def test_the_seed_alone_decides() -> None:
+    one, same, other = (fit(X, Y, PATIENT, seed=s) for s in (1, 1, 2))
+    assert one.model == same.model
+    assert not np.array_equal(one.scores(NEW), other.scores(NEW))
+
+
+def test_a_dozen_rows_are_enough_to_split_on() -> None:
+    y = np.arange(12) % 2
+    fitted = fit(y[:, None].astype(np.float32), y, np.arange(12).astype(str))
+    low, high = fitted.scores(np.array([[0], [1]], np.float32))
+    assert low < 0.4 < 0.6 < high
+
+
+def test_its_arrays_make_it_again() -> None:
+    fitted = fit(X, Y, PATIENT)
+    arrays = fitted.arrays()
+    assert arrays["model"].dtype == np.uint8
+    assert np.array_equal(FittedBoosted.from_arrays(arrays).scores(NEW), fitted.scores(NEW))

@@ -1,0 +1,216 @@
+"""Fitted heads survive the disk exactly, nothing in a file is executed, and heads refuse what they do not fit."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from heads.boosted import Boosted
+from heads.bundle import FORMAT, VERSION, Bundle, check_disjoint, check_features, load, save
+from heads.crossfit import Fitted, patient_weights
+from heads.dense import FittedDense
+from heads.logistic import Logistic
+from heads.standardise import Standardiser
+
+ROOT = Path(__file__).resolve().parent.parent
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 5)).astype(np.float32)
+Y = np.arange(40) % 2
+PATIENT = np.array([f"p{i // 2}" for i in range(40)])
+
+
+def fitted_head(kind: str) -> Fitted:
+    if kind == "dense":
+        shapes = [(5, 3), (3, 1)]
+        return FittedDense(
+            Standardiser.fit(X, np.ones(40)),
+            [RNG.normal(size=s).astype(np.float32) for s in shapes],
+            [RNG.normal(size=s[1]).astype(np.float32) for s in shapes],
+        )
+    head = Logistic() if kind == "logistic" else Boosted(rounds=10)
+    return head.fit(X, Y, patient_weights(PATIENT), patient=PATIENT, seed=0)[0]
+
+
+def about(**changes: Any) -> dict[str, Any]:
+    return {
+        "head": "logistic",
+        "sequence": "FLAIR",
+        "features": {"backbone": "vgg16", "weights_sha256": "ab", "precision": "float32", "augment": 0},
+        "table_columns": [],
+        "train_patients": ["00000", "00002"],
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("kind", ["logistic", "boosted", "dense"])
+def test_a_head_comes_back_exactly(kind: str, tmp_path: Path) -> None:
+    X[3, 2] = np.nan
+    head, path = fitted_head(kind), tmp_path / "head.npz"
+    description = about(head=kind, label="MGMT – geschätzt", nested={"a": [1, None, 0.1]})
+    save(path, Bundle(head, description))
+    back = load(path)
+    assert type(back.fitted) is type(head)
+    assert np.array_equal(back.fitted.scores(X), head.scores(X))
+    assert np.isfinite(head.scores(X)).all()
+    assert back.about == {**description, "format": FORMAT, "format_version": VERSION}
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "head.npz"
+    save(path, Bundle(fitted_head("logistic"), about()))
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError):
+        save(path, Bundle(fitted_head("boosted"), about(head="boosted")))
+    assert path.read_bytes() == before
+
+
+class Exploit:
+    """Unpickling this makes a file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (Path(self.path),)
+
+
+def archive(path: Path, description: Any, **changes: Any) -> Path:
+    arrays = {"about": np.frombuffer(json.dumps(description).encode(), np.uint8)}
+    np.savez(path, **{**arrays, **fitted_head("logistic").arrays(), **changes})
+    return path
+
+
+@pytest.mark.parametrize("member", ["about", "coef", "extra"])
+def test_a_pickle_in_the_file_is_refused_and_not_run(member: str, tmp_path: Path) -> None:
+    struck = tmp_path / "struck"
+    exploit = np.array([Exploit(str(struck))], dtype=object)
+    description = {"format": FORMAT, "format_version": VERSION, **about()}
+    path = archive(tmp_path / "evil.npz", description, **{member: exploit})
+    np.load(path, allow_pickle=True)[member]
+    assert struck.exists(), "the exploit works where pickle is allowed"
+    struck.unlink()
+    with pytest.raises(ValueError, match=r"evil\.npz' is not a fitted head of version 1 \(ValueError: .*allow_pickle"):
+        load(path)
+    assert not struck.exists()
+
+
+def test_a_bare_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    struck, path = tmp_path / "struck", tmp_path / "evil.npz"
+    path.write_bytes(pickle.dumps(Exploit(str(struck))))
+    with pytest.raises(ValueError, match="is not a fitted head"):
+        load(path)
+    assert not struck.exists()
+
+
+def npy() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 no zip after all", b"\x93NUMPY", npy()])
+def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "head.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"head\.npz' is not a fitted head of version 1"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({"format": "other", "format_version": 1, "head": "logistic"}, "format 'other' version 1"),
+        ({"format": FORMAT, "format_version": 2, "head": "logistic"}, "version 2"),
+        ({"head": "logistic"}, "format None version None"),
+        ({"format": FORMAT, "format_version": 1, "head": "os.system"}, "KeyError: 'os.system'"),
+        ({"format": FORMAT, "format_version": 1, "head": "dense"}, "not a fitted head"),
+        ({"format": FORMAT, "format_version": 1, "head": "boosted"}, "KeyError: 'model'"),
+        ([], "AttributeError"),
+    ],
+)
+def test_another_format_is_refused(description: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(archive(tmp_path / "head.npz", description))
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "head.npz"
+    save(path, Bundle(fitted_head("logistic"), about()))
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as z:
+        at = z.getinfo("coef.npy").header_offset + 200
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="CRC"):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the fitted head '.*nowhere\.npz' does not exist"):
+        load(tmp_path / "nowhere.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"backbone": "vgg19"}, "logistic on FLAIR was trained on other features: backbone was 'vgg16', is 'vgg19'"),
+        ({"weights_sha256": "cd", "backbone": "x"}, "backbone was 'vgg16', is 'x'; weights_sha256 was 'ab', is 'cd'"),
+        ({"new": 1}, "new was None, is 1"),
+        ({"backbone": None}, "backbone was 'vgg16', is None"),
+    ],
+)
+def test_other_features_are_refused_and_the_difference_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_features(about(), {**about()["features"], **change}, [])
+
+
+def test_other_columns_are_refused() -> None:
+    trained = about(table_columns=["volume", "age"])
+    assert check_features(trained, trained["features"], ["volume", "age"]) == []
+    with pytest.raises(ValueError, match="other columns"):
+        check_features(trained, trained["features"], ["age", "volume"])
+
+
+@pytest.mark.parametrize("setting", ["augment", "augment_seed", "dtype"])
+def test_settings_that_change_no_column_are_free(setting: str) -> None:
+    assert check_features(about(), {**about()["features"], setting: 7}, []) == []
+
+
+def test_another_precision_is_noted() -> None:
+    settings = {**about()["features"], "precision": "float16"}
+    assert check_features(about(), settings, []) == ["warning: precision was float32 in training and is float16 here"]
+
+
+def test_patients_of_the_training_are_refused_by_name() -> None:
+    check_disjoint(about(), ["2", "00001"])
+    with pytest.raises(ValueError, match=r"trained on 1 of these patients \(00002\).*--allow-trained"):
+        check_disjoint(about(), ["00001", "00002"])
+
+
+def test_no_door_or_room_can_unpickle() -> None:
+    """The parsed source: no import of a pickling module, np.load only with allow_pickle=False, no eval or exec."""
+    rooms = [ROOT / name for name in ("features", "heads", "evaluation")]
+    files = [f for folder in (ROOT, *rooms) for f in folder.glob("*.py")]
+    assert len(files) > 20
+    forbidden = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "pandas", "torch"}
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {n.split(".")[0] for n in names} & forbidden, file
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert isinstance(node.value, ast.Constant), file
+                assert node.value.value is False, file
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "joblib.load", "yaml.load"), file
+                if called in ("np.load", "numpy.load"):
+                    assert "allow_pickle" in [k.arg for k in node.keywords], file

@@ -1,0 +1,128 @@
+"""The sentences a reader takes away: chance is called chance, leaks are called leaks, the best of many is doubted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evaluation.assess import Assessment
+from evaluation.metrics import METRICS
+from evaluation.patients import Prediction
+from evaluation.summary import comparison_lines, interval_text, number, table_lines, verdict
+
+NAN = float("nan")
+
+
+def result(auc: float = 0.7, low: float = 0.6, high: float = 0.8, **changes: Any) -> Assessment:
+    values = {name: {"estimate": 0.55, "low": 0.4, "high": 0.7} for name in METRICS}
+    values["auc"] = {"estimate": auc, "low": low, "high": high}
+    fields: dict[str, Any] = {
+        "run": "run", "head": "logistic", "sequence": "FLAIR", "level": "patient", "n_patients": 100, "n_units": 100,
+        "n_positive": 40, "n_repeats": 1, "threshold": "0.5", "replicates": 10, "majority_accuracy": 0.6,
+        "values": values, "fold_auc": [auc], "mean_fold_auc": auc, "n_folds": 5, **changes,
+    }  # fmt: skip
+    return Assessment(**fields)
+
+
+def said(*assessments: Assessment, leaks: dict[str, str] | None = None, random_weights: bool = False) -> str:
+    return " ".join(verdict(assessments, leaks or {}, random_weights))
+
+
+def test_above_chance() -> None:
+    text = said(result())
+    assert text == (
+        "For a new patient: logistic on FLAIR (run), AUC 0.700, 95 % interval 0.600 to 0.800, from 100 patients (40 "
+        "positive). Its interval lies above 0.5. Its accuracy of 0.550 is not above the 0.600 that always guessing the "
+        "larger class gives."
+    )
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.45, 0.8), (0.5, 0.8), (0.3, 0.5)])
+def test_chance(low: float, high: float) -> None:
+    text = said(result((low + high) / 2, low, high))
+    assert "Its interval contains 0.5: this is not distinguishable from chance." in text
+    assert "above 0.5" not in text
+
+
+def test_below_chance_is_not_said_to_contain_it() -> None:
+    text = said(result(0.3, 0.2, 0.4))
+    assert "Its interval lies below 0.5: no better than chance." in text
+    assert "contains" not in text
+    assert "above 0.5" not in text
+
+
+@pytest.mark.parametrize(("accuracy", "relation"), [(0.61, "is above"), (0.6, "is not above"), (0.2, "is not above")])
+def test_accuracy_is_held_against_the_majority(accuracy: float, relation: str) -> None:
+    a = result()
+    a.values["accuracy"]["estimate"] = accuracy
+    assert f"{relation} the 0.600" in said(a)
+
+
+@pytest.mark.parametrize("positive", [9, 91, 0])
+def test_few_patients_say_nothing(positive: int) -> None:
+    text = said(result(0.99, 0.98, 1.0, n_positive=positive))
+    assert text.startswith(f"With {positive} positive and {100 - positive} negative patients nothing can be said")
+    assert "interval lies above" not in text
+
+
+def test_ten_patients_a_class_are_enough_to_speak() -> None:
+    assert said(result(n_positive=10)).startswith("For a new patient")
+
+
+def test_the_best_of_several_is_doubted() -> None:
+    text = said(result(0.6, 0.55, 0.65), result(0.8, 0.7, 0.9, head="dense"), result(0.7))
+    assert "the highest of 3 patient-level results is dense on FLAIR (run), AUC 0.800" in text
+    assert "picked after looking at 3 results" in text
+    assert "optimistic" in text
+
+
+def test_slice_results_and_results_without_a_number_are_not_candidates() -> None:
+    text = said(result(0.99, 0.98, 1.0, level="slice"), result(NAN, NAN, NAN), result(0.6, 0.52, 0.7))
+    assert "AUC 0.600" in text
+    assert "highest of" not in text
+
+
+def test_a_leaking_run_is_named_and_never_the_best() -> None:
+    leak = "LEAKS: 3 of 3 test patients are also in training"
+    text = said(result(0.99, 0.98, 1.0, run="slices"), result(0.6, 0.52, 0.7), leaks={"slices": leak})
+    assert text.startswith(f"slices: {leak}. Its figures measure how well slices of known patients are recognised")
+    assert "AUC 0.600" in text
+    assert "0.990" not in text
+
+
+@pytest.mark.parametrize("assessments", [[], [result(run="slices")], [result(NAN, NAN, NAN)]])
+def test_without_an_honest_result_nothing_is_said(assessments: list[Assessment]) -> None:
+    words = verdict(assessments, {"slices": "LEAKS: 1 of 1 test patients are also in training"}, False)
+    assert words[-1].startswith("No run here was validated on patients that its heads had not seen")
+    assert len(words) == 2
+
+
+def test_random_weights_come_first() -> None:
+    assert said(result(), random_weights=True).startswith("RANDOM WEIGHTS: the features come from a network that was")
+    assert "RANDOM" not in said(result())
+
+
+def test_numbers() -> None:
+    assert [number(x) for x in (0.1234, 1.0, NAN, None)] == ["0.123", "1.000", "n/a", "n/a"]
+    assert number(0.126, 2) == "0.13"
+    assert interval_text({"estimate": 0.612, "low": 0.528, "high": 0.691}) == "0.612 (0.53-0.69)"
+    assert interval_text({"estimate": NAN, "low": NAN, "high": NAN}) == "n/a (n/a-n/a)"
+
+
+def test_the_table_lines_up() -> None:
+    lines = table_lines([result(sequence="mean(FLAIR+T2w)"), result(NAN, NAN, NAN, n_patients=7)], "LEAKS: x")
+    assert lines[:2] == ["", "LEAKS: x"]
+    assert lines[3] == "logistic  mean(FLAIR+T2w)      100  0.700 (0.60-0.80)           0.700     0.550    0.600"
+    assert lines[4] == "logistic  FLAIR                  7  n/a (n/a-n/a)                 n/a     0.550    0.600"
+    assert {len(line) for line in lines[2:]} == {len(lines[3])}
+    assert len(table_lines([])) == 2
+
+
+def test_the_comparison_is_made_of_patients() -> None:
+    scores = [0.1, 0.9, 0.2, 0.3, 0.35, 0.8]
+    predictions = [Prediction("r", "h", "q", 0, i // 3, f"p{i}", i % 2, s, 5) for i, s in enumerate(scores)]
+    line = comparison_lines(predictions)[-1].split()
+    # positives 0.9, 0.3, 0.8 beat negatives 0.1, 0.2, 0.35 in 8 of 9 pairs; by fold: 2 of 2 and 1 of 2 pairs
+    assert line[:4] == ["h", "q", "6", "0.889"]
+    assert line[-3:] == ["0.750", "0.833", "0.500"]
