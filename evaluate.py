@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features import __version__
+from features.arguments import at_least
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,7 +19,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--threshold", default="0.5", choices=("0.5", "youden"), help="youden: chosen on the other folds (default: 0.5)"
     )
-    p.add_argument("--replicates", type=int, default=2000, help="of the bootstrap over patients (default: 2000)")
+    p.add_argument(
+        "--replicates", type=at_least(1), default=2000, help="of the bootstrap over patients (default: 2000)"
+    )
     p.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     g = p.add_argument_group("new patients")
     g.add_argument("--cache", type=Path, metavar="other.h5", help="apply the fitted heads to these features")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features import __version__
+from features.arguments import at_least
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,14 +53,18 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--dtype", default="float32", choices=("float32", "float16"), help="of the stored vectors (default: float32)"
     )
-    p.add_argument("--batch", type=int, default=32, help="slices per step of the network (default: 32)")
+    p.add_argument("--batch", type=at_least(1), default=32, help="slices per step of the network (default: 32)")
     p.add_argument(
-        "--augment", type=int, default=0, metavar="N", help="store N random views of each slice too, for training only"
+        "--augment",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="store N random views of each slice too, for training only",
     )
     p.add_argument("--seed", type=int, default=0, help="of the random views and of random weights (default: 0)")
     p.add_argument(
         "--workers",
-        type=int,
+        type=at_least(0),
         default=max(1, (os.cpu_count() or 1) - 1),
         metavar="N",
         help="decoding processes; 0 decodes in this one (default: cores - 1)",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from features import __version__
+from features.arguments import above_zero, at_least
 
 AGGREGATORS = ("mean", "median", "max", "topk", "noisy-or", "logit-mean")
 
@@ -53,23 +54,23 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument(
         "--split", default="patient", choices=("patient", "slice"), help="slice is the notebook's split, which leaks"
     )
-    g.add_argument("--folds", type=int, help="default: 5")
-    g.add_argument("--repeats", type=int, help="default: 1")
+    g.add_argument("--folds", type=at_least(2), help="default: 5")
+    g.add_argument("--repeats", type=at_least(1), help="default: 1")
     g.add_argument("--split-file", type=Path, metavar="CSV", help="fixed folds: patient_id, fold and optionally repeat")
     g.add_argument(
         "--seed", type=int, default=0, help="of folds and heads (default: 0; the slice split has its own, 42)"
     )
     g.add_argument(
         "--jobs",
-        type=int,
+        type=at_least(1),
         default=os.cpu_count() or 1,
         help="folds fitted at once (default: all cores); results do not depend on it",
     )
     g = p.add_argument_group("heads")
-    g.add_argument("--C", type=float, default=0.01, help="inverse penalty of the logistic head (default: 0.01)")
+    g.add_argument("--C", type=above_zero, default=0.01, help="inverse penalty of the logistic head (default: 0.01)")
     g.add_argument(
         "--hidden",
-        type=int,
+        type=at_least(1),
         nargs="+",
         default=[128, 64, 32, 16],
         help="layers of the dense head (default: 128 64 32 16)",
@@ -80,9 +81,9 @@ def parser() -> argparse.ArgumentParser:
         choices=("rmsprop", "adam", "sgd"),
         help="of the dense head (default: rmsprop)",
     )
-    g.add_argument("--learning-rate", type=float, default=5e-4, help="of the dense head (default: 5e-4)")
-    g.add_argument("--batch-size", type=int, default=32, help="of the dense head (default: 32)")
-    g.add_argument("--epochs", type=int, default=50, help="of the dense head, at most (default: 50)")
+    g.add_argument("--learning-rate", type=above_zero, default=5e-4, help="of the dense head (default: 5e-4)")
+    g.add_argument("--batch-size", type=at_least(1), default=32, help="of the dense head (default: 32)")
+    g.add_argument("--epochs", type=at_least(1), default=50, help="of the dense head, at most (default: 50)")
     p.add_argument("--version", action="version", version=__version__)
     return p
 
@@ -149,7 +150,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     note = ""
     folds: list[fold_makers.Fold] = []
     if args.split == "slice":
-        splits = {t.sequence: [fold_makers.slice_split(t.view)] for t in trained}
+        splits = {t.sequence: [fold_makers.slice_split(t.view, t.slice_id)] for t in trained}
         leaks = [fold_makers.leak(t.patient, splits[t.sequence][0]) for t in trained]
         note = fold_makers.leak_sentence(*max(leaks))
     else:
@@ -211,7 +212,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "leak": note or None,
         "features": {
             "file": args.features.name,
-            "sha256": source.sha256,
+            "digest": source.digest,
             "settings": source.settings,
             "skipped": source.skipped,
         },

@@ -1,7 +1,7 @@
 """Every metric, in one place, from labels and scores that carry their ids; weighted, so that the bootstrap is a matrix.
 
 Weights W : (B, n) say how often each row counts in each of B replicates; the plain estimate is one row of ones.
-All functions return (B,) float64, NaN where a replicate has one class only.
+All functions return (B,) float64, NaN where a replicate lacks the class that a metric is about.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,9 +35,11 @@ def submission_rows(
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    """Write rows to a temporary name and rename."""
+    """Write rows to a temporary name, sync and rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", newline="", encoding="utf-8") as f:
         csv.writer(f).writerows(rows)
+        f.flush()
+        os.fsync(f.fileno())
     temporary.replace(path)

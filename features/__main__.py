@@ -72,6 +72,7 @@ def info_lines(path: Path, skipped: bool = False) -> list[str]:
         brain = cache.column("brain_fraction")[view == 0]
         lines = [f"{path}: {cache.n} rows of {cache.dim} ({int((view > 0).sum())} of them augmented views)"]
         lines += [f"  {k}: {v}" for k, v in sorted(cache.settings.items())]
+        lines.append(f"  content digest: {cache.content_digest}")
         lines.append(
             f"  {len(set(cache.series['patient']))} patients, {len(cache.series['patient'])} series, {int((brain == 0).sum())} blank slices"
         )

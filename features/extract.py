@@ -276,7 +276,8 @@ def _publish(
                 versions.setdefault(key, set()).update(str(cache.settings[key]).split(" + "))
             keys = list(zip(cache.series["patient"], cache.series["sequence"], strict=True))
             blocks += [cache.series_rows(k) for k, key in enumerate(keys) if done[key][1] == path]
-            loose += [s for s in cache.skipped if (s.patient, s.sequence) not in set(keys) and s.patient not in here]
+            known = set(keys)
+            loose += [s for s in cache.skipped if (s.patient, s.sequence) not in known and s.patient not in here]
     joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
     hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
     if parts.exists():

@@ -8,6 +8,7 @@ sequence, so that the file is a function of its content alone.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,8 @@ class SeriesRows:
 
     def digest(self) -> str:
         """BLAKE2b of every value of the series: features, columns and names."""
-        digest = hashlib.blake2b(f"{self.patient}\0{self.sequence}\0".encode(errors="surrogateescape"), digest_size=16)
+        head = "\0".join((self.patient, self.sequence, self.fingerprint, self.precision, ""))
+        digest = hashlib.blake2b(head.encode(errors="surrogateescape"), digest_size=16)
         digest.update(np.ascontiguousarray(self.features).tobytes())
         for name in _OWN_COLUMNS:
             values = self.columns[name]
@@ -76,7 +78,7 @@ class SeriesRows:
 class Cache:
     """A cache opened for reading; use as a context manager. Nothing of /features is read before it is asked for.
 
-    settings : dict of the root attributes; series : dict of equally long arrays (patient, sequence, first_row,
+    settings : dict of the root attributes; content_digest : of all that the cache says; series : dict of equally long arrays (patient, sequence, first_row,
     n_rows, fingerprint, precision, digest); n, dim : shape of /features.
     """
 
@@ -92,6 +94,7 @@ class Cache:
         try:
             self._check_format()
             self.settings: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
+            self.content_digest = str(self.settings.pop("content_digest"))
             self.n, self.dim = (int(x) for x in self._file["features"].shape)
             self.names = {c: _texts(self._file[f"names/{c}"]) for c in CODED}
             self.series: dict[str, NDArray[Any]] = {
@@ -193,10 +196,12 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
         {*skipped, *(x for s in blocks for x in s.skipped)},
         key=lambda s: (natural_key(s.patient), s.sequence, natural_key(s.source), s.reason),
     )
+    attributes = {"format": FORMAT, "format_version": VERSION, **settings}
+    digests = [s.digest() for s in blocks]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with h5py.File(temporary, "w") as f:
-            f.attrs.update({"format": FORMAT, "format_version": VERSION, **settings})
+            f.attrs.update({**attributes, "content_digest": content_digest(attributes, digests, left_out)})
             chunks = (CHUNK_ROWS, dim) if n >= CHUNK_ROWS else None
             features = f.create_dataset("features", (n, dim), settings["dtype"], chunks=chunks)
             columns = {c: f.create_dataset(f"rows/{c}", (n,), dtype) for c, dtype in COLUMNS.items()}
@@ -215,7 +220,7 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
             for name, texts in (
                 ("fingerprint", [s.fingerprint for s in blocks]),
                 ("precision", [s.precision for s in blocks]),
-                ("digest", [s.digest() for s in blocks]),
+                ("digest", digests),
             ):
                 f.create_dataset(f"series/{name}", data=_encoded(texts), dtype=_TEXT)
             for name in ("patient", "sequence", "source", "reason"):
@@ -226,6 +231,12 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
         _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def content_digest(attributes: dict[str, Any], series_digests: Sequence[str], skipped: Sequence[Skipped]) -> str:
+    """BLAKE2b of all that a cache says, by way of the digests of its series: equal for equal content."""
+    content = [sorted(attributes.items()), list(series_digests), [list(vars(s).values()) for s in skipped]]
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
 
 
 def verify(path: Path) -> list[str]:
@@ -267,6 +278,8 @@ def _problems(cache: Cache) -> list[str]:
             problems.append(f"{name}: a feature is not a finite number")
         if block.digest() != cache.series["digest"][k]:
             problems.append(f"{name}: its values differ from the digest stored with them")
+    if content_digest(cache.settings, [str(d) for d in cache.series["digest"]], cache.skipped) != cache.content_digest:
+        problems.append("the root attributes or the table of skipped files differ from the digest stored with them")
     return problems
 
 

@@ -62,7 +62,7 @@ class Source:
     patients: list[str]
     sequences: list[str]
     settings: dict[str, Any]
-    sha256: str
+    digest: str  # of its content
     skipped: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -83,7 +83,7 @@ def open_source(path: Path) -> Source:
         patients = sorted(set(map(str, cache.series["patient"])), key=natural_key)
         skipped = [vars(s) for s in cache.skipped]
         return Source(
-            path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, file_sha256(path), skipped
+            path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, cache.content_digest, skipped
         )
 
 

@@ -75,7 +75,7 @@ def cross_fit(
     parallel = Parallel(n_jobs=jobs)
     return list(
         parallel(
-            delayed(_fit_and_score)(head, sequence, table.X, _y(table, labels), table.patient, split, seed)
+            delayed(_fit_and_score)(head, sequence, table.X, _y(table, labels), table.patient, table.view, split, seed)
             for head, sequence, split, table in tasks
         )
     )
@@ -90,7 +90,13 @@ def refit(
     tasks = [(head, table) for head in heads for table in tables]
     fitted = Parallel(n_jobs=jobs)(
         delayed(_fit)(
-            head, table.sequence, table.X, _y(table, labels), table.patient, _seed(seed, head.name, table.sequence)
+            head,
+            table.sequence,
+            table.X,
+            _y(table, labels),
+            table.patient,
+            table.view,
+            _seed(seed, head.name, table.sequence),
         )
         for head, table in tasks
     )
@@ -109,6 +115,7 @@ def _fit(
     X: Floats,
     y: NDArray[np.int_],
     patient: NDArray[Any],
+    view: NDArray[np.int16],
     seed: int,
     validation: NDArray[np.intp] | None = None,
 ) -> tuple[Fitted, list[dict[str, float]]]:
@@ -121,11 +128,18 @@ def _fit(
         )
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("error")  # a fit that does not converge must not pass unseen
-        return head.fit(X, y, patient_weights(patient), patient=patient, seed=seed, validation=validation)
+        return head.fit(X, y, patient_weights(patient), patient=patient, seed=seed, view=view, validation=validation)
 
 
 def _fit_and_score(
-    head: Head, sequence: str, X: Floats, y: NDArray[np.int_], patient: NDArray[Any], split: RowSplit, seed: int
+    head: Head,
+    sequence: str,
+    X: Floats,
+    y: NDArray[np.int_],
+    patient: NDArray[Any],
+    view: NDArray[np.int16],
+    split: RowSplit,
+    seed: int,
 ) -> FoldScores:
     rows, validation = split.train, None
     if split.validation is not None:
@@ -134,7 +148,7 @@ def _fit_and_score(
         if head.name != "dense":  # only the dense head watches validation rows; the others do not see them
             rows, validation = split.train, None
     own_seed = _seed(seed, head.name, sequence, split.repeat, split.fold)
-    fitted, curve = _fit(head, sequence, X[rows], y[rows], patient[rows], own_seed, validation)
+    fitted, curve = _fit(head, sequence, X[rows], y[rows], patient[rows], view[rows], own_seed, validation)
     return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, fitted.scores(X[split.test]), curve)
 
 

@@ -65,6 +65,7 @@ class Dense:
         *,
         patient: NDArray[Any],
         seed: int,
+        view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,
     ) -> tuple[FittedDense, list[dict[str, float]]]:
         """Train with early stopping on inner validation patients (or the rows `validation`); best epoch kept.
@@ -82,7 +83,8 @@ class Dense:
         weight = weight / weight.mean()  # so that the learning rate means the same for any number of slices
         net = _Network(X.shape[1], self, seed)
         train = (Z[~held], y[~held].astype(np.float32), weight[~held].astype(np.float32))
-        inner = (Z[held], y[held].astype(np.float32), weight[held].astype(np.float32))
+        watched = held if view is None else held & (view == 0)  # nothing is scored on augmented views
+        inner = (Z[watched], y[watched].astype(np.float32), weight[watched].astype(np.float32))
         rng = np.random.default_rng(seed)
         curve: list[dict[str, float]] = []
         best, best_loss, waited = net.weights(), np.inf, 0

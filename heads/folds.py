@@ -113,10 +113,10 @@ def row_splits(folds: Sequence[Fold], patient: NDArray[Any], view: NDArray[np.in
     return out
 
 
-def slice_split(view: NDArray[np.int16], *, seed: int = NOTEBOOK_SEED) -> RowSplit:
+def slice_split(view: NDArray[np.int16], slice_id: NDArray[Any], *, seed: int = NOTEBOOK_SEED) -> RowSplit:
     """The notebook's split: slices at random, 80 % training, 10 % validation, 10 % test. It leaks, on purpose.
 
-    Augmented views train with whatever part their rows fall in, as nothing is kept apart in this protocol.
+    Augmented views (rows with the `slice_id` of an image) train if their image does, and are left out otherwise.
     """
     from sklearn.model_selection import train_test_split
 
@@ -125,7 +125,8 @@ def slice_split(view: NDArray[np.int16], *, seed: int = NOTEBOOK_SEED) -> RowSpl
         raise ValueError(f"{len(images)} slices; a slice split in 80/10/10 needs at least 10")
     train, rest = train_test_split(images, test_size=0.2, random_state=seed)
     validation, test = train_test_split(rest, test_size=0.5, random_state=seed)
-    train = np.concatenate([train, np.flatnonzero(view > 0)])
+    views = (view > 0) & np.isin(slice_id.astype(str), slice_id[train].astype(str))
+    train = np.concatenate([train, np.flatnonzero(views)])
     return RowSplit(0, 0, np.sort(train), np.sort(test), np.sort(validation))
 
 

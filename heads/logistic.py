@@ -54,6 +54,7 @@ class Logistic:
         *,
         patient: NDArray[Any],
         seed: int,
+        view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,
     ) -> tuple[FittedLogistic, list[dict[str, float]]]:
         """Fit on all rows; nothing is drawn at random and no validation rows are needed. No training curve."""

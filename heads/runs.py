@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -61,6 +62,8 @@ def write_run(
         for b in bundles:
             bundle.save(temporary / "heads" / f"{b.about['head']}-{b.about['sequence']}.npz", b)
         (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        for written in [*temporary.rglob("*"), temporary]:
+            _sync(written)
         if out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
             out.rename(old / out.name)
@@ -75,3 +78,12 @@ def write_run(
             temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Make a file's or folder's content survive a power cut (fsync)."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

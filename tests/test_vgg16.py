@@ -50,8 +50,9 @@ def relative(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_extraction_of_real_scans_agrees_with_plain_keras(shared: Path, tmp_path: Path, vgg16: Embedder, plain) -> None:
-    from features import slices
     from keras.applications.vgg16 import preprocess_input
+
+    from features import slices
 
     scans = find_scans([shared / "data" / "rsna_like_tcia" / "test"], sequences=["FLAIR", "T2w"])
     extract(scans, tmp_path / "f.h5", embed=vgg16, workers=1)
