@@ -79,10 +79,15 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     ]
     args.out.mkdir(parents=True, exist_ok=True)
     folder = args.out / "figures"
-    overview = figures.forest(patients + slices, folder)
+    overview = figures.forest(patients + slices, folder, pages.leaks_of(runs))
     panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
-    words = verdict(patients, pages.leaks_of(runs), pages.has_random_weights(runs))
+    words = verdict(
+        patients,
+        pages.leaks_of(runs),
+        pages.has_random_weights(runs),
+        {run.name: run.about["question"] for run in runs},
+    )
     origin = provenance(argv)
     pages.write_json(args.out / "report.json", patients + slices, runs, words, origin)
     pages.write_html(args.out / "report.html", patients + slices, runs, words, overview, panels, training, origin)

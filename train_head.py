@@ -197,6 +197,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "arguments": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "seed": args.seed,
         "label": joined.lines[0],
+        "question": joined.question,
         "join": joined.lines,
         "patients": {
             "labels": joined.labels,

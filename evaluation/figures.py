@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Drawing:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
-def forest(assessments: Sequence[Assessment], folder: Path) -> Drawing:
+def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str] = ()) -> Drawing:
     """AUC with its interval for every head and sequence: patient level as dots, slice level as rings."""
     patients = [a for a in assessments if a.level == "patient"]
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
@@ -69,7 +69,7 @@ def forest(assessments: Sequence[Assessment], folder: Path) -> Drawing:
         ax.set(xlim=(-0.02, 1.02), xlabel="AUC (pooled out-of-fold)", ylim=(len(patients) - 0.4, -0.6))
         ax.set_yticks(
             range(len(patients)),
-            [f"{a.run}: {a.head}, {a.sequence}" if runs > 1 else f"{a.head}, {a.sequence}" for a in patients],
+            [f"{f'{a.run}: ' * (runs > 1)}{a.head}, {a.sequence}{' (LEAKS)' * (a.run in leaks)}" for a in patients],
         )
         ax.legend(loc="upper center", bbox_to_anchor=(0.4, 1 + 0.5 / (0.9 + 0.3 * len(patients))), ncols=3)
         alt = "AUC of every head and sequence: " + "; ".join(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from evaluation.assess import Assessment, assess
 from evaluation.patients import Prediction
@@ -42,49 +43,62 @@ def number(x: float | None, digits: int = 3) -> str:
     return "n/a" if x is None or x != x else f"{x:.{digits}f}"
 
 
-def verdict(assessments: Sequence[Assessment], leaks: dict[str, str], random_weights: bool) -> list[str]:
-    """What the figures mean for a new patient, in words. One sentence per entry."""
+def verdict(
+    assessments: Sequence[Assessment],
+    leaks: Mapping[str, str],
+    random_weights: bool,
+    questions: Mapping[str, str] | None = None,
+) -> list[str]:
+    """What the figures mean for a new patient, in words. One sentence per entry.
+
+    `questions` : {run: what its label stands for}; runs of one question are judged together, since the best of them is
+    picked after looking at them all.
+    """
     out = []
     if random_weights:
         out.append(
             "RANDOM WEIGHTS: the features come from a network that was never trained. These figures test the plumbing and say nothing of MRI."
         )
-    for run, leak in leaks.items():
-        out.append(
-            f"{run}: {leak}. Its figures measure how well slices of known patients are recognised, and do not hold for a new patient."
-        )
-    honest = [
-        a
-        for a in assessments
-        if a.level == "patient" and a.run not in leaks and a.values["auc"]["estimate"] == a.values["auc"]["estimate"]
-    ]
+    honest: dict[str, list[Assessment]] = {}
+    for a in assessments:
+        if a.level == "patient" and a.run not in leaks and not math.isnan(a.values["auc"]["estimate"]):
+            honest.setdefault((questions or {}).get(a.run, ""), []).append(a)
+    for question, results in honest.items():
+        sentences = _judge(results)
+        out += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
     if not honest:
         out.append(
             "No run here was validated on patients that its heads had not seen, so nothing can be said of a new patient."
         )
-        return out
-    best = max(honest, key=lambda a: a.values["auc"]["estimate"])
-    auc, k = best.values["auc"], len(honest)
-    smaller = min(best.n_positive, best.n_patients - best.n_positive)
-    if smaller < FEW_PATIENTS:
+    for run, leak in leaks.items():
         out.append(
-            f"With {best.n_positive} positive and {best.n_patients - best.n_positive} negative patients nothing can be said of a new "
-            f"patient, whatever the figures below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."
+            f"{run}: {leak}. Its figures measure how well slices of known patients are recognised, and do not hold for a new patient."
         )
-        return out
+    return out
+
+
+def _judge(results: Sequence[Assessment]) -> list[str]:
+    best = max(results, key=lambda a: a.values["auc"]["estimate"])
+    auc, k = best.values["auc"], len(results)
+    positive, negative = best.n_positive, best.n_patients - best.n_positive
+    if min(positive, negative) < FEW_PATIENTS:
+        return [
+            f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "
+            f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."
+        ]
     picked = f"the highest of {k} patient-level results is " if k > 1 else ""
-    out.append(
+    out = [
         f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), AUC {number(auc['estimate'])}, 95 % interval "
-        f"{number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients ({best.n_positive} positive)."
-    )
+        f"{number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients ({positive} positive)."
+    ]
     if auc["high"] < 0.5:
         out.append("Its interval lies below 0.5: no better than chance.")
     elif auc["low"] <= 0.5:
         out.append("Its interval contains 0.5: this is not distinguishable from chance.")
     elif k > 1:
         out.append(
-            f"Its own interval lies above 0.5. But it was picked after looking at {k} results, and the highest of {k} is optimistic even where "
-            "there is nothing to find: expect less on new patients."
+            f"Its own interval lies above 0.5. But it was picked after looking at {k} results, and the highest of {k} is optimistic even "
+            "where there is nothing to find: expect less on new patients."
         )
     else:
         out.append("Its interval lies above 0.5.")

@@ -43,6 +43,7 @@ class Join:
     without_row: list[str]
     without_scans: list[str]
     lines: list[str]
+    question: str  # what 1 and 0 stand for
 
 
 def read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -152,7 +153,7 @@ def join(patients: Iterable[str], labels: Labels) -> Join:
             f"no patient of the features is in {str(labels.path)!r} (features: {_some(patients)}; labels: "
             f"{_some(list(labels.values))}); expected the same ids, check --patient-column"
         )
-    out = Join({}, [], [p for p in patients if p not in matched], [], [])
+    out = Join({}, [], [p for p in patients if p not in matched], [], [], labels.meaning)
     for patient, name in matched.items():
         value = labels.values[name]
         if value is None:

@@ -86,7 +86,8 @@ def test_slice_results_and_results_without_a_number_are_not_candidates() -> None
 def test_a_leaking_run_is_named_and_never_the_best() -> None:
     leak = "LEAKS: 3 of 3 test patients are also in training"
     text = said(result(0.99, 0.98, 1.0, run="slices"), result(0.6, 0.52, 0.7), leaks={"slices": leak})
-    assert text.startswith(f"slices: {leak}. Its figures measure how well slices of known patients are recognised")
+    assert text.startswith("For a new patient: logistic on FLAIR (run), AUC 0.600")
+    assert f" slices: {leak}. Its figures measure how well slices of known patients are recognised" in text
     assert "AUC 0.600" in text
     assert "0.990" not in text
 
@@ -94,7 +95,7 @@ def test_a_leaking_run_is_named_and_never_the_best() -> None:
 @pytest.mark.parametrize("assessments", [[], [result(run="slices")], [result(NAN, NAN, NAN)]])
 def test_without_an_honest_result_nothing_is_said(assessments: list[Assessment]) -> None:
     words = verdict(assessments, {"slices": "LEAKS: 1 of 1 test patients are also in training"}, False)
-    assert words[-1].startswith("No run here was validated on patients that its heads had not seen")
+    assert words[0].startswith("No run here was validated on patients that its heads had not seen")
     assert len(words) == 2
 
 
@@ -126,3 +127,13 @@ def test_the_comparison_is_made_of_patients() -> None:
     # positives 0.9, 0.3, 0.8 beat negatives 0.1, 0.2, 0.35 in 8 of 9 pairs; by fold: 2 of 2 and 1 of 2 pairs
     assert line[:4] == ["h", "q", "6", "0.889"]
     assert line[-3:] == ["0.750", "0.833", "0.500"]
+
+
+def test_runs_of_different_questions_are_judged_apart() -> None:
+    a, b = result(run="mgmt"), result(run="idh")
+    together = verdict([a, b], {}, False, {"mgmt": "MGMT", "idh": "MGMT"})
+    apart = verdict([a, b], {}, False, {"mgmt": "MGMT", "idh": "IDH1"})
+    assert sum("For a new patient" in s for s in together) == 1
+    assert sum("highest of 2" in s for s in together) >= 1
+    assert [s.split(".")[0] for s in apart if "For a new patient" in s] == ["MGMT", "IDH1"]
+    assert not any("highest of" in s for s in apart)
