@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from features import __version__
 from features.arguments import at_least
@@ -101,89 +102,90 @@ def score(args: argparse.Namespace) -> None:
     """Fitted heads + other.h5 -> scores.csv, metrics where there are labels, and a submission where one is asked for."""
     from evaluation import submission
     from evaluation.assess import assess
-    from evaluation.patients import Prediction, aggregate, fuse_scores
-    from evaluation.runs import group, read_run
+    from evaluation.runs import group
     from evaluation.summary import table_lines
     from features import labels as label_files
     from features import table as tables
-    from heads import bundle
 
     source = tables.open_source(args.cache)
-    joined = None
+    labels: dict[str, int] = {}
     if args.labels:
         columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
         joined = label_files.join(source.patients, label_files.read_labels(args.labels, **columns))
         print("\n".join(joined.lines))
-    known = joined.labels if joined else {}
-    predictions: list[Prediction] = []
-    notes: list[str] = []
-    for path in args.runs:
-        run = read_run(path)
-        if run.about.get("leak"):
-            notes.append(f"{run.name}: its cross-validation {run.about['leak']}; only its refitted heads are used here")
-        for b in (bundle.load(f) for f in sorted((path / "heads").glob("*.npz"))):
-            about = b.about
-            if args.head not in (None, about["head"]):
-                continue
-            parts = [
-                tables.load(source, q, slices=about["slices"], keep_blank=about["keep_blank"])
-                for q in about["parts"]
-                if q in source.sequences
-            ]
-            if len(parts) < len(about["parts"]):
-                lacking = ", ".join(q for q in about["parts"] if q not in source.sequences)
-                raise ValueError(
-                    f"{about['head']} needs {lacking}, which {args.cache} does not have; extract it, or choose another --sequence"
-                )
-            notes += bundle.check_features(about, source.settings, parts[0].columns)
-            if not args.allow_trained:
-                bundle.check_disjoint(about, source.patients)
-            if about["unit"] == "patient":
-                parts = [tables.pool(t) for t in parts]
-            table = tables.concatenate(parts) if len(parts) > 1 else parts[0]
-            table = table.take(table.view == 0)
-            where = (run.name, about["head"], about["sequence"], 0, 0)
-            for patient, value, n in aggregate(b.fitted.scores(table.X), table.patient, about["aggregate"]):
-                predictions.append(Prediction(*where, patient, known.get(patient, -1), value, n))
-        if run.about["arguments"]["fuse"] == "scores":
-            predictions += fuse_scores([p for p in predictions if p.run == run.name], run.about["sequences"])
-    if args.sequence:
-        wanted = (
-            args.sequence
-            if any(p.sequence == args.sequence for p in predictions)
-            else tables.named_sequences([args.sequence])[0]
-        )
-        predictions = [p for p in predictions if p.sequence == wanted]
+        labels = joined.labels
+    fused = "+" in (args.sequence or "")  # a fused result goes by the name that the run gave it
+    wanted = args.sequence if args.sequence is None or fused else tables.named_sequences([args.sequence])[0]
+    predictions = [p for path in args.runs for p in apply_heads(args, path, source, labels, None if fused else wanted)]
+    predictions = [p for p in predictions if wanted in (None, p.sequence)]
     results = list(dict.fromkeys((p.run, p.head, p.sequence) for p in predictions))
     if not results:
         raise ValueError("no fitted head of these runs fits --head and --sequence; look into the runs' heads folder")
-    print("\n".join(dict.fromkeys(notes)))
-    rows = [
-        (p.run, p.head, p.sequence, p.patient_id, "" if p.label < 0 else p.label, p.score, p.n_slices)
-        for p in predictions
-    ]
-    submission.write_csv(
-        args.out / "scores.csv", [("run", "head", "sequence", "patient_id", "label", "score", "n_slices"), *rows]
-    )
+    submission.write_csv(args.out / "scores.csv", submission.score_rows(predictions))
     print(
         f"{len({p.patient_id for p in predictions})} patients scored by {len(results)} heads: {args.out / 'scores.csv'}"
     )
-    if joined:
-        print(
-            "\n".join(table_lines([assess(s, level="patient") for s in group(p for p in predictions if p.label >= 0)]))
-        )
+    if labels:
+        known = group(p for p in predictions if p.label >= 0)
+        print("\n".join(table_lines([assess(s, level="patient") for s in known])))
     if args.submission:
         if len(results) > 1:
             choices = "; ".join(f"--head {head} --sequence '{sequence}'" for _, head, sequence in results[:12])
             raise ValueError(f"a submission takes one head and one sequence; choose one of: {choices}")
         ids, header = tables.ids_of(source.patients, args.sample)
-        out, without = submission.submission_rows(
-            {p.patient_id: p.score for p in predictions}, header, ids, args.missing_score
-        )
-        submission.write_csv(args.submission, out)
-        print(f"{len(out) - 1} rows: {args.submission}")
+        scores = {p.patient_id: p.score for p in predictions}
+        rows, without = submission.submission_rows(scores, header, ids, args.missing_score)
+        submission.write_csv(args.submission, rows)
+        print(f"{len(rows) - 1} rows: {args.submission}")
         if without:
             print(f"  {len(without)} ids have no score and got {args.missing_score}: {', '.join(without[:8])}")
+
+
+def apply_heads(
+    args: argparse.Namespace, path: Path, source: Any, labels: dict[str, int], sequence: str | None
+) -> list[Any]:
+    """The scores of one run's fitted heads for the patients of a source, as predictions of repeat 0 and fold 0.
+
+    `sequence` : only the heads of this one, if it is given.
+    """
+    from evaluation.patients import Prediction, aggregate, fuse_scores
+    from evaluation.runs import read_run
+    from features import table as tables
+    from heads import bundle
+
+    run = read_run(path)
+    notes: list[str] = []
+    predictions: list[Prediction] = []
+    for file in sorted((path / "heads").glob("*.npz")):
+        b = bundle.load(file)
+        about = b.about
+        if args.head not in (None, about["head"]) or sequence not in (None, about["sequence"]):
+            continue
+        lacking = [q for q in about["parts"] if q not in source.sequences]
+        if lacking:
+            raise ValueError(
+                f"{about['head']} needs {', '.join(lacking)}, which {args.cache} does not have; extract it, or choose "
+                "another --sequence"
+            )
+        options = {"slices": about["slices"], "keep_blank": about["keep_blank"]}
+        parts = [tables.load(source, q, **options) for q in about["parts"]]
+        notes += bundle.check_features(about, source.settings, parts[0].columns)
+        if not args.allow_trained:
+            bundle.check_disjoint(about, source.patients)
+        if about["unit"] == "patient":
+            parts = [tables.pool(t) for t in parts]
+        table = tables.concatenate(parts) if len(parts) > 1 else parts[0]
+        table = table.take(table.view == 0)
+        predictions += [
+            Prediction(run.name, about["head"], about["sequence"], 0, 0, patient, labels.get(patient, -1), value, n)
+            for patient, value, n in aggregate(b.fitted.scores(table.X), table.patient, about["aggregate"])
+        ]
+    if run.about.get("leak"):
+        notes.append(f"{run.name}: its cross-validation {run.about['leak']}; only its refitted heads are used here")
+    print("\n".join(dict.fromkeys(notes)), end="\n" if notes else "")
+    if run.about["arguments"]["fuse"] == "scores" and sequence is None:
+        predictions += fuse_scores(predictions, run.about["sequences"])
+    return predictions
 
 
 def check(args: argparse.Namespace) -> None:

@@ -101,16 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Join the rooms: tables from features, scores from heads, patients from evaluation."""
-    from evaluation.patients import Prediction, aggregate, fuse_scores, fused_name
+    from evaluation.patients import fuse_scores, patient_predictions
     from evaluation.summary import comparison_lines
     from features import labels as label_files
     from features import table as tables
-    from features.hdf5 import file_sha256
-    from features.provenance import provenance
-    from heads import folds as fold_makers
     from heads import runs
     from heads.boosted import Boosted
-    from heads.bundle import Bundle
     from heads.crossfit import cross_fit, refit
     from heads.dense import Dense
     from heads.logistic import Logistic
@@ -119,84 +115,104 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     runs.check_new(args.out, overwrite=args.overwrite)
     tables.check_slices(args.slices)
     source = tables.open_source(args.features)
-    joined = label_files.join(
-        source.patients,
-        label_files.read_labels(
-            args.labels,
-            patient_column=args.patient_column,
-            label_column=args.label_column,
-            positive=args.positive,
-            negative=args.negative,
-        ),
-    )
+    columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
+    joined = label_files.join(source.patients, label_files.read_labels(args.labels, **columns))
     if joined.without_row and not args.skip_unlabelled:
         raise ValueError(
             f"{args.labels} has no row for {len(joined.without_row)} patients of {args.features}, first "
             f"{joined.without_row[0]!r}. Add the labels or pass --skip-unlabelled."
         )
     say("\n".join(joined.lines))
+
     sequences = source.sequences if args.sequence is None else tables.named_sequences(args.sequence)
     per_patient = args.unit == "patient" or source.is_csv
     trained = []
     for sequence in sequences:
-        table = tables.load(source, sequence, slices=args.slices, keep_blank=args.keep_blank).of_patients(
-            list(joined.labels)
-        )
+        table = tables.load(source, sequence, slices=args.slices, keep_blank=args.keep_blank)
+        table = table.of_patients(list(joined.labels))
         trained.append(tables.pool(table) if per_patient else table)
         if table.missing:
             say(f"  {sequence}: no usable slice in {len(table.missing)} patients: {', '.join(table.missing[:8])}")
     if args.fuse == "features":
         trained.append(tables.concatenate(trained))
-    note = ""
-    folds: list[fold_makers.Fold] = []
-    if args.split == "slice":
-        splits = {t.sequence: [fold_makers.slice_split(t.view, t.slice_id)] for t in trained}
-        leaks = [fold_makers.leak(t.patient, splits[t.sequence][0]) for t in trained]
-        note = fold_makers.leak_sentence(*max(leaks))
-    else:
-        if args.split_file:
-            folds = fold_makers.file_folds(args.split_file, joined.labels)
-        else:
-            folds, fold_note = fold_makers.patient_folds(
-                joined.labels, folds=args.folds or 5, repeats=args.repeats or 1, seed=args.seed
-            )
-            if fold_note:
-                say(f"  note: {fold_note}")
-        splits = {t.sequence: fold_makers.row_splits(folds, t.patient, t.view) for t in trained}
+
     known: dict[str, Any] = {
         "logistic": Logistic(C=args.C),
         "boosted": Boosted(),
         "dense": Dense(tuple(args.hidden), args.optimizer, args.learning_rate, args.batch_size, args.epochs),
     }
     heads = [known[name] for name in dict.fromkeys(args.head)]
+    folds, splits, leak = split(args, joined.labels, trained)
     results = cross_fit(heads, trained, joined.labels, splits, seed=args.seed, jobs=args.jobs)
     fitted = refit(heads, trained, joined.labels, seed=args.seed, jobs=args.jobs)
-
-    run = args.out.name
     by_name = {t.sequence: t for t in trained}
-    predictions: list[Prediction] = []
-    slice_rows, curve_rows = [], []
-    for r in results:
-        table = by_name[r.sequence]
-        where = (run, r.head, r.sequence, r.repeat, r.fold)
-        for patient, score, n in aggregate(r.scores, table.patient[r.rows], args.aggregate):
-            predictions.append(Prediction(*where, patient, joined.labels[patient], score, n))
-        for row, score in zip(r.rows, r.scores, strict=True):
-            patient = table.patient[row]
-            slice_rows.append((*where, patient, joined.labels[patient], table.slice_id[row], score))
-        for c in r.curve:
-            curve_rows.append(
-                (*where, int(c["epoch"]), c["loss"], c["accuracy"], c.get("val_loss", ""), c.get("val_accuracy", ""))
-            )
+    predictions = patient_predictions(args.out.name, results, by_name, joined.labels, args.aggregate)
     if args.fuse == "scores":
         predictions += fuse_scores(predictions, sequences)
+
     about = {
+        **describe(args, argv, source, joined, trained, leak),
+        "sequences": sequences,
+        "folds": [{"repeat": f.repeat, "fold": f.fold, "test": f.test} for f in folds],
+    }
+    shared = {
+        "unit": "patient" if per_patient else "slice",
+        "slices": args.slices,
+        "keep_blank": args.keep_blank,
+        "aggregate": args.aggregate,
+        "features": source.settings,
+        "table_columns": by_name[sequences[0]].columns,
+        "label": joined.question,
+        "leak": leak or None,
+    }
+    runs.write_run(
+        args.out,
+        about,
+        map(astuple, predictions),
+        runs.slice_rows(args.out.name, results, by_name, joined.labels),
+        runs.curve_rows(args.out.name, results),
+        runs.bundles(fitted, by_name, sequences, shared),
+        overwrite=args.overwrite,
+    )
+    say("\n".join(comparison_lines(predictions, leak)))
+    say(f"\nwrote {args.out}; next: python evaluate.py {args.out} --out report")
+
+
+def split(
+    args: argparse.Namespace, labels: dict[str, int], trained: Sequence[Any]
+) -> tuple[list[Any], dict[str, Any], str]:
+    """The folds over patients (none for a slice split), their rows by sequence, and the leak in words ("" if none)."""
+    from heads import folds as makers
+
+    if args.split == "slice":
+        by_slice = {t.sequence: makers.slice_split(t.view, t.slice_id) for t in trained}
+        worst = max(makers.leak(t.patient, by_slice[t.sequence]) for t in trained)
+        return [], {q: [s] for q, s in by_slice.items()}, makers.leak_sentence(*worst)
+    if args.split_file:
+        folds = makers.file_folds(args.split_file, labels)
+    else:
+        n, repeats = args.folds or 5, args.repeats or 1
+        folds, note = makers.patient_folds(labels, folds=n, repeats=repeats, seed=args.seed)
+        if note:
+            say(f"  note: {note}")
+    return folds, {t.sequence: makers.row_splits(folds, t.patient, t.view) for t in trained}, ""
+
+
+def describe(
+    args: argparse.Namespace, argv: list[str] | None, source: Any, joined: Any, trained: Sequence[Any], leak: str
+) -> dict[str, Any]:
+    """What run.json says of arguments, patients, features, labels and origin."""
+    from evaluation.patients import fused_name
+    from features.hdf5 import file_sha256
+    from features.provenance import provenance
+
+    parts = [t.sequence for t in trained]
+    return {
         "format": "mgmt-radiogenomics/run",
         "format_version": 1,
-        "run": run,
+        "run": args.out.name,
         "arguments": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "seed": args.seed,
-        "label": joined.lines[0],
         "question": joined.question,
         "join": joined.lines,
         "patients": {
@@ -206,11 +222,9 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
             "without_scans": joined.without_scans,
             "missing_sequence": {t.sequence: t.missing for t in trained},
         },
-        "sequences": sequences,
-        "fused": {"scores": fused_name(sequences), "features": trained[-1].sequence}.get(args.fuse),
+        "fused": {"scores": fused_name(parts), "features": parts[-1]}.get(args.fuse),
         "split": "file" if args.split_file else args.split,
-        "folds": [{"repeat": f.repeat, "fold": f.fold, "test": f.test} for f in folds],
-        "leak": note or None,
+        "leak": leak or None,
         "features": {
             "file": args.features.name,
             "digest": source.digest,
@@ -220,35 +234,6 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "labels": {"file": args.labels.name, "sha256": file_sha256(args.labels)},
         **provenance(argv),
     }
-    shared = {
-        "unit": "patient" if per_patient else "slice",
-        "slices": args.slices,
-        "keep_blank": args.keep_blank,
-        "aggregate": args.aggregate,
-        "features": source.settings,
-        "table_columns": by_name[sequences[0]].columns,
-        "label": joined.lines[0],
-        "leak": note or None,
-    }
-    bundles = [
-        Bundle(
-            f,
-            {
-                **shared,
-                "head": head,
-                "sequence": sequence,
-                "parts": sequences if sequence not in sequences else [sequence],
-                "train_patients": sorted(set(by_name[sequence].patient)),
-                "n_columns": by_name[sequence].X.shape[1],
-            },
-        )
-        for (head, sequence), f in fitted.items()
-    ]
-    runs.write_run(
-        args.out, about, map(astuple, predictions), slice_rows, curve_rows, bundles, overwrite=args.overwrite
-    )
-    say("\n".join(comparison_lines(predictions, note)))
-    say(f"\nwrote {args.out}; next: python evaluate.py {args.out} --out report")
 
 
 def check(args: argparse.Namespace) -> None:

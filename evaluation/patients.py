@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,21 @@ def aggregate(scores: Scores, patient: NDArray[Any], how: str) -> list[tuple[str
     patients, index = np.unique(patient.astype(str), return_inverse=True)
     groups = np.split(scores[np.argsort(index, kind="stable")], np.cumsum(np.bincount(index))[:-1])
     return [(str(p), AGGREGATORS[how](g), len(g)) for p, g in zip(patients, groups, strict=True)]
+
+
+def patient_predictions(
+    run: str, results: Iterable[Any], tables: Mapping[str, Any], labels: Mapping[str, int], how: str
+) -> list[Prediction]:
+    """One row per head, sequence, repeat, fold and patient.
+
+    `results` : objects with head, sequence, repeat, fold, rows (m,) and scores (m,); `tables` : {sequence: object with
+    patient (n,)}, which the rows point into.
+    """
+    return [
+        Prediction(run, r.head, r.sequence, r.repeat, r.fold, patient, labels[patient], score, n)
+        for r in results
+        for patient, score, n in aggregate(r.scores, tables[r.sequence].patient[r.rows], how)
+    ]
 
 
 def fused_name(sequences: Iterable[str]) -> str:

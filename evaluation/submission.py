@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from evaluation.patients import Prediction
+
 ID_COLUMN, VALUE_COLUMN = "BraTS21ID", "MGMT_value"
 
 
@@ -32,6 +34,15 @@ def submission_rows(
         score = scores[patient] if patient is not None and patient in scores else missing_score
         rows.append([name, f"{score:.6f}"])
     return rows, without
+
+
+def score_rows(predictions: Sequence[Prediction]) -> list[Sequence[object]]:
+    """Header and rows of scores.csv; the label is blank where it is not known."""
+    rows: list[Sequence[object]] = [("run", "head", "sequence", "patient_id", "label", "score", "n_slices")]
+    for p in predictions:
+        label = "" if p.label < 0 else p.label
+        rows.append((p.run, p.head, p.sequence, p.patient_id, label, p.score, p.n_slices))
+    return rows
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:

@@ -196,13 +196,13 @@ def concatenate(tables: Sequence[Table]) -> Table:
 
 def named_sequences(names: Sequence[str]) -> list[str]:
     """Sequence names as users write them -> as the cache has them. Raises ValueError for an unknown one."""
-    out = []
+    out: list[str] = []
     for name in names:
         sequence = match_sequence(name) or (name if name == CSV_SEQUENCE else None)
         if sequence is None:
             raise ValueError(f"--sequence {name!r}; expected some of {', '.join(SEQUENCES)}")
         out.append(sequence)
-    return out
+    return list(dict.fromkeys(out))
 
 
 def check_slices(mode: str) -> None:

@@ -7,17 +7,52 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from heads import bundle
 from heads.bundle import Bundle
+from heads.crossfit import Fitted, FoldScores
 
 PREDICTION_COLUMNS = ("run", "head", "sequence", "repeat", "fold", "patient_id", "label", "score", "n_slices")
 SLICE_COLUMNS = ("run", "head", "sequence", "repeat", "fold", "patient_id", "label", "slice", "score")
 CURVE_COLUMNS = ("run", "head", "sequence", "repeat", "fold", "epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 WARNING_COLUMN = "warning"  # added to every table of a run that leaks
+
+
+def slice_rows(
+    run: str, results: Iterable[FoldScores], tables: Mapping[str, Any], labels: Mapping[str, int]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of slices.csv; `tables` : {sequence: object with patient (n,) and slice_id (n,)}."""
+    for r in results:
+        table = tables[r.sequence]
+        for row, score in zip(r.rows, r.scores, strict=True):
+            patient = table.patient[row]
+            yield run, r.head, r.sequence, r.repeat, r.fold, patient, labels[patient], table.slice_id[row], score
+
+
+def curve_rows(run: str, results: Iterable[FoldScores]) -> Iterator[tuple[Any, ...]]:
+    """The rows of curves.csv, blank where nothing could be held back."""
+    for r in results:
+        for c in r.curve:
+            figures = (c["loss"], c["accuracy"], c.get("val_loss", ""), c.get("val_accuracy", ""))
+            yield run, r.head, r.sequence, r.repeat, r.fold, int(c["epoch"]), *figures
+
+
+def bundles(
+    fitted: Mapping[tuple[str, str], Fitted], tables: Mapping[str, Any], sequences: list[str], shared: Mapping[str, Any]
+) -> Iterator[Bundle]:
+    """The fitted heads with their descriptions; a fused one names the sequences that it is made of."""
+    for (head, sequence), f in fitted.items():
+        own = {
+            "head": head,
+            "sequence": sequence,
+            "parts": [sequence] if sequence in sequences else sequences,
+            "train_patients": sorted(set(tables[sequence].patient)),
+            "n_columns": tables[sequence].X.shape[1],
+        }
+        yield Bundle(f, {**shared, **own})
 
 
 def check_new(out: Path, *, overwrite: bool) -> None:

@@ -386,3 +386,14 @@ def test_augmented_views_train_but_are_never_scored(tmp_path: Path) -> None:
     assert train(tmp_path / "f.h5", tmp_path / "l.csv", "--head", "logistic", "--out", tmp_path / "r") == 0
     assert {r["n_slices"] for r in table(tmp_path / "r" / "predictions.csv")} == {"4"}
     assert len(table(tmp_path / "r" / "slices.csv")) == 12 * 4
+
+
+def test_one_sequence_can_be_scored_where_the_others_were_not_extracted(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(20)
+    new, _ = cohort(4, first=50, name="new", sequences=("FLAIR",))
+    assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r") == 0
+    score = [str(tmp_path / "r"), "--cache", str(new), "--out", str(tmp_path / "o")]
+    assert evaluate.main(score) == 2
+    assert "logistic needs T2w" in capsys.readouterr().err
+    assert evaluate.main([*score, "--sequence", "flair"]) == 0
+    assert {r["sequence"] for r in table(tmp_path / "o" / "scores.csv")} == {"FLAIR"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from features.hdf5 import Cache, verify
 from features.table import load, open_source
@@ -42,4 +43,4 @@ def test_a_head_of_version_1_scores() -> None:
     assert (b.about["head"], b.about["train_patients"]) == ("logistic", ["00002", "00011"])
     # Standardised (1, 2, 0, 1), weighted 0.5 - 0.5 + 0 + 1, intercept -0.125: the logistic function of 0.875.
     scores = b.fitted.scores(np.array([[2.0, 3.0, 3.0, 5.0]], np.float32))
-    assert scores.tolist() == [1 / (1 + np.exp(-0.875))]
+    assert scores == pytest.approx([1 / (1 + np.exp(-0.875))], abs=1e-15)
