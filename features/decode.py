@@ -144,9 +144,8 @@ def _dicom_slices(ds: Any, source: str) -> list[Slice]:
         if ds.get("PhotometricInterpretation") == "MONOCHROME1":
             # The lowest value is shown white, PS3.3 C.7.6.3.1.2. Each slice is turned about its own maximum,
             # since exporters invert slice by slice and the background of a slice is what must become lowest.
-            pixels = (
-                pixels.astype(np.int64) if signed and pixels.dtype.kind == "i" else pixels
-            )  # a difference may not fit
+            if pixels.dtype.kind == "i":
+                pixels = pixels.astype(np.int64)  # a difference of signed values may not fit
             mirror = pixels.max() if padding is None else pixels[~padding[k]].max(initial=pixels.min())
             pixels = mirror - pixels
             ends = [0.0, ends[1] - ends[0]]
@@ -238,9 +237,10 @@ def _numbers(value: Any, n: int) -> NDArray[np.float64] | None:
 
 def _integer(value: Any) -> int:
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError):
         return -1
+    return number if abs(number) < 2**31 else -1
 
 
 # --- PNG, JPEG -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Slices -> (n, size, size) uint8: 8-bit mapping, padding to a square in millimetres, resize, augmentation.
 
-Every image that the network sees has passed through `prepare`. `PREPROCESSING` names the rules; it changes
+Every image that the network sees has passed through `prepare_series`. `PREPROCESSING` names the rules; it changes
 whenever the pixels that come out for the same file change.
 """
 
