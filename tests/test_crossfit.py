@@ -55,9 +55,10 @@ class SpyHead:
     name: str = "spy"
     calls: list[dict[str, Any]] = field(default_factory=list)
 
-    def fit(self, X: Any, y: Any, weight: Any, *, patient: Any, seed: int, validation: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, weight: Any, *, patient: Any, seed: int, view: Any, validation: Any = None) -> Any:
+        rows = X[:, 0].astype(int)
         self.calls.append(
-            {"rows": X[:, 0].astype(int), "y": y, "weight": weight, "patient": patient, "seed": seed, "val": validation}
+            {"rows": rows, "y": y, "weight": weight, "patient": patient, "seed": seed, "view": view, "val": validation}
         )
         return self, []
 
@@ -79,6 +80,7 @@ def test_a_head_sees_the_training_rows_and_scores_the_test_rows() -> None:
         assert call["rows"].tolist() == split.train.tolist()
         assert call["y"].tolist() == [LABELS[p] for p in t.patient[split.train]]
         assert call["patient"].tolist() == t.patient[split.train].tolist()
+        assert call["view"].tolist() == t.view[split.train].tolist()
         assert np.array_equal(call["weight"], np.full(len(split.train), 1 / 6))
         assert call["val"] is None
         assert (result.head, result.sequence, result.repeat, result.fold) == ("spy", "FLAIR", split.repeat, split.fold)
