@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from evaluation import metrics
-from evaluation.intervals import bootstrap_weights, percentile_interval
+from evaluation.delong import delong_interval
+from evaluation.intervals import bootstrap_weights, cross_validated_auc, percentile_interval
 from evaluation.metrics import METRICS, Array
+from evaluation.power import power_line
 from evaluation.runs import Scored
 
 GRID = np.linspace(0, 1, 101)  # false positive rate, or recall, where curves are averaged
@@ -20,7 +22,9 @@ _BLOCK = 4_000_000  # weights held at once
 class Assessment:
     """What is known of one head on one sequence at one level ('patient' or 'slice').
 
-    values : {metric: {estimate, low, high}}; fold_auc : AUC of each test fold with both classes
+    values : {metric: {estimate, low, high}}, of the pooled scores; fold_auc : AUC of each test fold with both classes
+    fold_auc_interval : {low, high} of their mean (LeDell et al. 2015); delong : {low, high} of the pooled AUC
+    power : {half_width, detectable, patients_needed}; these three at patient level only
     roc, pr : {x, y} the empirical curve, {low, high} its band on `grid`; confusion : {tp, fp, tn, fn}, of repeat 0
     """
 
@@ -39,6 +43,9 @@ class Assessment:
     fold_auc: list[float]
     mean_fold_auc: float
     n_folds: int
+    fold_auc_interval: dict[str, float] = field(default_factory=dict)
+    delong: dict[str, float] = field(default_factory=dict)
+    power: dict[str, float | None] = field(default_factory=dict)
     roc: dict[str, list[float]] = field(default_factory=dict)
     pr: dict[str, list[float]] = field(default_factory=dict)
     confusion: dict[str, int] = field(default_factory=dict)
@@ -80,6 +87,8 @@ def assess(
         threshold, replicates, float(majority), values, fold_auc,
         float(np.mean(fold_auc)) if fold_auc else float("nan"), len({(r, f) for r, row in enumerate(scored.fold) for f in row if f >= 0}),
     )  # fmt: skip
+    if level == "patient":
+        _add_patient_statistics(result, scored)
     if curves:
         result.roc, result.pr = _curves(scored, patient_y, np.random.default_rng(seed), min(replicates, 500))
         known = np.isfinite(scored.scores[0])
@@ -88,6 +97,19 @@ def assess(
         )
         result.confusion = {k: int(c[0]) for k, c in zip(("tp", "fp", "tn", "fn"), cells, strict=True)}
     return result
+
+
+def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
+    """DeLong and influence-curve intervals and the power line; they need independent rows, so patients."""
+    positives, negatives = result.n_positive, result.n_patients - result.n_positive
+    _, low, high = cross_validated_auc(scored.y, scored.scores, scored.fold)
+    result.fold_auc_interval = {"low": low, "high": high}
+    result.delong = {"low": float("nan"), "high": float("nan")}
+    if min(positives, negatives) >= 2 and np.isfinite(scored.scores).all():
+        result.delong["low"], result.delong["high"] = delong_interval(scored.y, scored.scores)[1:]
+    result.power = dict.fromkeys(("half_width", "detectable", "patients_needed"))
+    if min(positives, negatives) >= 1:
+        result.power.update(vars(power_line(result.values["auc"]["estimate"], positives, negatives)))
 
 
 def fold_thresholds(scored: Scored, threshold: str) -> Array:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from evaluation.intervals import bootstrap_weights, percentile_interval
+from evaluation.delong import delong_interval
+from evaluation.intervals import bootstrap_weights, cross_validated_auc, percentile_interval
 from evaluation.metrics import auc
 
 
@@ -55,3 +56,42 @@ def test_intervals_of_the_auc_cover_the_truth() -> None:
     low, high = np.array(intervals).T
     assert 0.90 < ((low <= truth) & (truth <= high)).mean() < 0.98
     assert 0.18 < (high - low).mean() < 0.27  # Hanley and McNeil's standard error here is about 0.061
+
+
+def test_with_one_fold_the_influence_curve_is_nearly_delongs() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, 400)
+    s = rng.normal(size=400) + y
+    estimate, low, high = cross_validated_auc(y, s[None], np.zeros((1, 400), int))
+    auc, a, b = delong_interval(y, s)
+    assert estimate == pytest.approx(auc, abs=1e-12)
+    assert (low, high) == pytest.approx((a, b), abs=2e-4)
+
+
+def test_the_cross_validated_auc_is_the_mean_over_folds_with_both_classes() -> None:
+    y = np.array([0, 1, 0, 1, 1])
+    scores = np.array([[0.1, 0.9, 0.8, 0.2, 0.5]])
+    estimate, low, high = cross_validated_auc(y, scores, np.array([[0, 0, 1, 1, 2]]))
+    assert estimate == 0.5  # one right, one wrong, one fold without a negative
+    assert (low, high) == (0.5, 0.5)  # within each fold of two patients nothing varies
+    assert all(np.isnan(cross_validated_auc(y, scores, np.array([[0, 1, 2, 3, 4]]))))
+
+
+def test_the_influence_curve_by_hand() -> None:
+    y = np.array([0, 0, 1, 1])
+    scores = np.array([[0.1, 0.6, 0.5, 0.9]])  # positives beat 1 and 2 of 2 negatives; negatives lose to 2 and 1 of 2
+    estimate, low, high = cross_validated_auc(y, scores, np.zeros((1, 4), int))
+    half = 1.959963984540054 * np.sqrt(np.mean(np.square([0.25, -0.25, -0.25, 0.25])) / 0.5**2 / 4)
+    assert estimate == 0.75
+    assert (low, high) == pytest.approx((0.75 - half, 1.0), abs=1e-12)
+
+
+def test_the_influence_curve_interval_covers_the_true_auc_under_chance() -> None:
+    rng = np.random.default_rng(4)
+    y = np.tile([0, 1], 60)
+    fold = np.repeat(np.arange(5), 24)[None]
+    covered = 0
+    for _ in range(500):
+        _, low, high = cross_validated_auc(y, rng.normal(size=(1, 120)), fold)
+        covered += low <= 0.5 <= high
+    assert 0.91 < covered / 500 < 0.98

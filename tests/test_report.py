@@ -176,7 +176,7 @@ def test_a_leak_is_said_at_the_top_and_at_every_row(tmp_path: Path) -> None:
     text = Reader(page(tmp_path, a_run("leaky", leak=LEAK), a_run("honest"))).text
     assert f"leaky: {LEAK}." in text
     assert text.index(LEAK) < text.index("In words")
-    assert text.count("leaky (LEAKS)") == 2 + 1, "each row of the tables by patient and by slice"
+    assert text.count("leaky (LEAKS)") == 2 + 2 + 1, "each row of the tables by patient (results, intervals) and by slice"
     assert "honest (LEAKS)" not in text
 
 
