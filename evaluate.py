@@ -66,6 +66,7 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation import figures
     from evaluation import report as pages
     from evaluation.assess import assess
+    from evaluation.compare import compare_all, sentence
     from evaluation.runs import read_run
     from evaluation.summary import table_lines, verdict
     from features.provenance import provenance
@@ -83,15 +84,16 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     overview = figures.forest(patients + slices, folder, pages.leaks_of(runs))
     panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
-    words = verdict(
-        patients,
-        pages.leaks_of(runs),
-        pages.has_random_weights(runs),
-        {run.name: run.about["question"] for run in runs},
-    )
+    leaks, questions = pages.leaks_of(runs), {run.name: run.about["question"] for run in runs}
+    pairs = compare_all([s for s in scored if s.run not in leaks], questions)
+    words = verdict(patients, leaks, pages.has_random_weights(runs), questions)
+    if len(scored) > 1:
+        words.append(sentence(pairs))
     origin = provenance(argv)
-    pages.write_json(args.out / "report.json", patients + slices, runs, words, origin)
-    pages.write_html(args.out / "report.html", patients + slices, runs, words, overview, panels, training, origin)
+    pages.write_json(args.out / "report.json", patients + slices, runs, words, pairs, origin)
+    pages.write_html(
+        args.out / "report.html", patients + slices, runs, words, overview, panels, training, pairs, origin
+    )
     for run in runs:
         print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
     print("\n" + "\n".join(words))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.assess import Assessment
+from evaluation.compare import Comparison
 from evaluation.figures import Drawing
 from evaluation.metrics import METRICS
 from evaluation.runs import Run
@@ -31,6 +32,7 @@ def write_json(
     assessments: Sequence[Assessment],
     runs: Sequence[Run],
     verdict: Sequence[str],
+    pairs: Sequence[Comparison],
     provenance: dict[str, Any],
 ) -> None:
     """Everything that the report says, for programs."""
@@ -40,6 +42,7 @@ def write_json(
         "verdict": list(verdict),
         "leaks": leaks_of(runs),
         "random_weights": has_random_weights(runs),
+        "comparisons": [{**vars(c), "verdict": c.verdict} for c in pairs],
         "results": [a.as_dict() for a in assessments],
         "runs": {r.name: {k: v for k, v in r.about.items() if k != "folds"} for r in runs},
         "provenance": provenance,
@@ -55,6 +58,7 @@ def write_html(
     overview: Drawing,
     panels: dict[tuple[str, str, str], Drawing],
     training: Sequence[Drawing],
+    pairs: Sequence[Comparison],
     provenance: dict[str, Any],
 ) -> None:
     """The report as one file that opens offline; every value is escaped."""
@@ -81,6 +85,7 @@ def write_html(
         overview=overview,
         panels=panels,
         training=training,
+        pairs=pairs,
         provenance=provenance,
     )
     path.write_text(page, encoding="utf-8")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from evaluation.assess import Assessment, assess
+from evaluation.compare import compare_all
 from evaluation.figures import Drawing
 from evaluation.patients import Prediction
 from evaluation.report import has_random_weights, leaks_of, write_html, write_json
@@ -66,7 +67,10 @@ def page(folder: Path, *runs: Run, words: list[str] | None = None, alt: str = "a
     }
     overview = Drawing("auc", "t", alt, PNG)
     training = [Drawing("t", "training", "curve alt", PNG)]
-    write_html(folder / "report.html", results, runs, words or ["In short."], overview, pictures, training, ORIGIN)
+    pairs = compare_all([s for r in runs for s in r.scored])
+    write_html(
+        folder / "report.html", results, runs, words or ["In short."], overview, pictures, training, pairs, ORIGIN
+    )
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -176,7 +180,9 @@ def test_a_leak_is_said_at_the_top_and_at_every_row(tmp_path: Path) -> None:
     text = Reader(page(tmp_path, a_run("leaky", leak=LEAK), a_run("honest"))).text
     assert f"leaky: {LEAK}." in text
     assert text.index(LEAK) < text.index("In words")
-    assert text.count("leaky (LEAKS)") == 2 + 2 + 1, "each row of the tables by patient (results, intervals) and by slice"
+    assert text.count("leaky (LEAKS)") == 2 + 2 + 1, (
+        "each row of the tables by patient (results, intervals) and by slice"
+    )
     assert "honest (LEAKS)" not in text
 
 
@@ -207,7 +213,9 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
     if one_class:
         run.scored[0].y[:] = 1
     results = assessments(run)
-    write_json(tmp_path / "report.json", results, [run], ["Words."], ORIGIN)
+    write_json(
+        tmp_path / "report.json", results, [run], ["Words."], [] if one_class else compare_all(run.scored), ORIGIN
+    )
 
     def refuse(name: str) -> None:
         raise AssertionError(name)
@@ -216,6 +224,11 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
     assert (back["format"], back["format_version"]) == ("mgmt-radiogenomics/report", 1)
     assert (back["verdict"], back["leaks"], back["random_weights"]) == (["Words."], {"leaky": LEAK}, True)
     assert back["provenance"] == ORIGIN
+    assert (
+        [(c["a"], c["n_patients"]) for c in back["comparisons"]] == []
+        if one_class
+        else [(["leaky", "logistic", "FLAIR"], 12)]
+    )
     assert [(r["level"], r["sequence"]) for r in back["results"]] == [
         ("patient", "FLAIR"),
         ("patient", "T2w"),
@@ -225,3 +238,10 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
     assert back["results"][0]["values"]["auc"]["estimate"] == expected
     assert back["runs"]["leaky"]["seed"] == 7
     assert "folds" not in back["runs"]["leaky"]
+
+
+def test_pairs_are_compared_in_words(tmp_path: Path) -> None:
+    text = Reader(page(tmp_path, a_run("one"))).text
+    assert "1 pairs" in text
+    assert "logistic, FLAIR (one)" in text
+    assert "no detectable difference" in text

@@ -1,0 +1,141 @@
+"""Which of two results is better: paired tests over the same patients, corrected for the number of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from evaluation import metrics
+from evaluation.delong import delong
+from evaluation.metrics import Array
+from evaluation.runs import Scored
+
+ALPHA = 0.05
+
+
+@dataclass
+class Comparison:
+    """Results a and b, (run, head, sequence) each, on the `n_patients` that both have scores for.
+
+    difference : AUC a - AUC b, pooled and averaged over repeats, with DeLong's 95 % interval and p; p_holm : corrected over
+    all pairs; p_folds : Nadeau and Bengio's corrected resampled t-test over folds, None where folds are not shared
+    """
+
+    a: tuple[str, str, str]
+    b: tuple[str, str, str]
+    n_patients: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_folds: float | None
+    p_holm: float = float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if not self.p_holm < ALPHA:
+            return "no detectable difference"
+        better = self.a if self.difference > 0 else self.b
+        return f"{better[1]} on {better[2]} ({better[0]}) ranks patients better"
+
+
+def compare_all(results: Sequence[Scored], questions: Mapping[str, str] | None = None) -> list[Comparison]:
+    """Every pair of patient-level results that answer one question, smallest corrected p first.
+
+    `questions` : {run: what its label stands for}. Pairs with fewer than two common patients in a class are left out, as
+    there is nothing to test.
+    """
+    of = questions or {}
+    alike = [(a, b) for a, b in combinations(results, 2) if of.get(a.run) == of.get(b.run)]
+    pairs = [c for a, b in alike if (c := compare(a, b)) is not None]
+    for c, p in zip(pairs, holm([c.p for c in pairs]), strict=True):
+        c.p_holm = p
+    return sorted(pairs, key=lambda c: (c.p_holm, c.p))
+
+
+def sentence(pairs: Sequence[Comparison]) -> str:
+    """All comparisons in one sentence."""
+    if not pairs:
+        return "No two results share enough patients to be compared."
+    different = [c for c in pairs if c.p_holm < ALPHA]
+    if not different:
+        return (
+            f"Among {len(pairs)} pairs of results there is no detectable difference (DeLong's test, Holm's correction)."
+        )
+    first = different[0]
+    return (
+        f"{len(different)} of {len(pairs)} pairs of results differ detectably (DeLong's test, Holm's correction), first of all "
+        f"{first.a[1]} on {first.a[2]} ({first.a[0]}) and {first.b[1]} on {first.b[2]} ({first.b[0]}): {first.verdict}."
+    )
+
+
+def compare(a: Scored, b: Scored) -> Comparison | None:
+    """One pair, uncorrected. Raises ValueError where a patient has different labels in the two."""
+    from scipy.stats import norm
+
+    common = sorted(set(a.units) & set(b.units))
+    ia, ib = ([s.units.index(u) for u in common] for s in (a, b))
+    y = a.y[ia]
+    if not np.array_equal(y, b.y[ib]):
+        raise ValueError(f"{a.key} and {b.key} give patients different labels; they answer different questions")
+    if min((y == 1).sum(), (y == 0).sum()) < 2:
+        return None
+    scores = np.concatenate([a.scores[:, ia], b.scores[:, ib]])
+    if not np.isfinite(scores).all():
+        return None
+    auc, covariance = delong(y, scores)
+    contrast = np.r_[np.full(len(a.scores), 1 / len(a.scores)), np.full(len(b.scores), -1 / len(b.scores))]
+    difference = float(contrast @ auc)
+    se = float(np.sqrt(max(float(contrast @ covariance @ contrast), 0.0)))
+    p = float(2 * norm.sf(abs(difference) / se)) if se > 1e-12 else float(abs(difference) < 1e-12)
+    half = float(norm.ppf(1 - ALPHA / 2)) * se
+    return Comparison(
+        a.key, b.key, len(common), difference, difference - half, difference + half, p, _fold_p(a, b, ia, ib)
+    )
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (Scandinavian Journal of Statistics 1979), in the order given."""
+    order = np.argsort(p)
+    out = np.empty(len(p))
+    worst = 0.0
+    for rank, i in enumerate(order):
+        worst = max(worst, min(1.0, (len(p) - rank) * p[i]))
+        out[i] = worst
+    return [float(x) for x in out]
+
+
+def corrected_t_test(differences: Array, test_share: float) -> float:
+    """Two-sided p of Nadeau and Bengio's corrected resampled t-test (Machine Learning 2003).
+
+    `differences` : one per fold and repeat; `test_share` : test patients per training patient. Folds share training
+    patients, so the plain t-test is far too sure; the variance is raised by `test_share`.
+    """
+    from scipy.stats import t
+
+    n = len(differences)
+    variance = float(np.var(differences, ddof=1)) * (1 / n + test_share)
+    if variance <= 0:
+        return float(np.all(differences == 0))
+    return float(2 * t.sf(abs(float(np.mean(differences))) / np.sqrt(variance), n - 1))
+
+
+def _fold_p(a: Scored, b: Scored, ia: list[int], ib: list[int]) -> float | None:
+    folds = a.fold[:, ia]
+    if folds.shape != b.fold[:, ib].shape or not np.array_equal(folds, b.fold[:, ib]) or len(np.unique(folds)) < 2:
+        return None
+    y, differences, shares = a.y[ia], [], []
+    for r, row in enumerate(folds):
+        for f in np.unique(row):
+            inside = row == f
+            if len(np.unique(y[inside])) < 2:
+                continue
+            w = metrics.ones(int(inside.sum()))
+            pair = [float(metrics.auc(y[inside], s.scores[r, i][inside], w)[0]) for s, i in ((a, ia), (b, ib))]
+            differences.append(pair[0] - pair[1])
+            shares.append(inside.sum() / (~inside).sum())
+    return corrected_t_test(np.array(differences), float(np.mean(shares))) if len(differences) > 1 else None
