@@ -16,6 +16,10 @@ from evaluation.metrics import Array, Labels
 from evaluation.patients import Prediction
 
 RUN_FORMAT, RUN_VERSION = "mgmt-radiogenomics/run", 1
+RUN_KEYS = {
+    "arguments", "question", "join", "patients", "sequences", "fused", "split", "folds", "leak", "features", "labels", "seed",
+    "commit", "dirty", "code_version", "versions", "python", "command",
+}  # fmt: skip
 
 
 @dataclass
@@ -66,6 +70,9 @@ def read_run(path: Path, name: str | None = None) -> Run:
             raise ValueError(
                 f"{str(path)!r} is not a run of version {RUN_VERSION} (format {about.get('format')!r} {about.get('format_version')})"
             )
+        lacking = sorted(RUN_KEYS - set(about))
+        if lacking:
+            raise ValueError(f"{str(path / 'run.json')!r} lacks {', '.join(lacking)}; train the run again")
         predictions = _read(path / "predictions.csv")
         slices = _read(path / "slices.csv")
         curves = _read(path / "curves.csv")

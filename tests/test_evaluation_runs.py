@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from evaluation.patients import Prediction
-from evaluation.runs import group, read_run
+from evaluation.runs import RUN_KEYS, group, read_run
 from heads.runs import write_run
 
-ABOUT = {"format": "mgmt-radiogenomics/run", "format_version": 1, "seed": 0}
+ABOUT = {**dict.fromkeys(RUN_KEYS), "format": "mgmt-radiogenomics/run", "format_version": 1, "seed": 0}
 PREDICTIONS = [  # head, sequence, repeat, fold, patient, label, score, slices
     ("r", "h", "FLAIR", 0, 1, "b", 0, 1 / 3, 4),
     ("r", "h", "FLAIR", 1, 0, "b", 0, 0.25, 4),
@@ -94,6 +94,10 @@ def test_what_is_no_folder_is_refused(what: str, tmp_path: Path) -> None:
         (b"[]", "holds no description of a run"),
         (b"\xff\xfe", "damaged file"),
         (json.dumps({**ABOUT, "format_version": 2}).encode(), "not a run of version 1 .*'mgmt-radiogenomics/run' 2"),
+        (
+            json.dumps({k: v for k, v in ABOUT.items() if k != "question"}).encode(),
+            "lacks question; train the run again",
+        ),
         (json.dumps({**ABOUT, "format": "x"}).encode(), "not a run of version 1 .*format 'x' 1"),
     ],
 )
