@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check(args)
         if args.cache:
-            score(args)
+            score(args, list(argv) if argv is not None else None)
         else:
             report(args, list(argv) if argv is not None else None)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("evaluate.py: stopped", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -75,12 +80,18 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     runs = [read_run(path, path.as_posix() if names.count(path.name) > 1 else path.name) for path in args.runs]
     options = {"threshold": args.threshold, "seed": args.seed}
     scored = [s for run in runs for s in run.scored]
+    twice = {id(b): b for a, b in combinations(runs, 2) if a.about["tables"] == b.about["tables"]}
+    if twice:
+        raise ValueError(
+            f"{', '.join(r.name for r in twice.values())} is given twice (or a copy of another run); every run counts once"
+        )
     patients = [assess(s, level="patient", replicates=args.replicates, curves=True, **options) for s in scored]
-    slices = [
-        assess(s, level="slice", replicates=min(args.replicates, 200), **options) for run in runs for s in run.slices
-    ]
-    args.out.mkdir(parents=True, exist_ok=True)
+    by_slice = [s for run in runs for s in run.slices if len(s.units) > len(s.patients)]
+    slices = [assess(s, level="slice", replicates=min(args.replicates, 200), **options) for s in by_slice]
     folder = args.out / "figures"
+    if (args.out / "report.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # the figures of an earlier report
+    args.out.mkdir(parents=True, exist_ok=True)
     overview = figures.forest(patients + slices, folder, pages.leaks_of(runs))
     panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
@@ -100,14 +111,16 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     print(f"\nreport: {args.out / 'report.html'}")
 
 
-def score(args: argparse.Namespace) -> None:
+def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Fitted heads + other.h5 -> scores.csv, metrics where there are labels, and a submission where one is asked for."""
+    from evaluation import report as pages
     from evaluation import submission
     from evaluation.assess import assess
     from evaluation.runs import group
     from evaluation.summary import table_lines
     from features import labels as label_files
     from features import table as tables
+    from features.provenance import provenance
 
     source = tables.open_source(args.cache)
     labels: dict[str, int] = {}
@@ -118,18 +131,27 @@ def score(args: argparse.Namespace) -> None:
         labels = joined.labels
     fused = "+" in (args.sequence or "")  # a fused result goes by the name that the run gave it
     wanted = args.sequence if args.sequence is None or fused else tables.named_sequences([args.sequence])[0]
-    predictions = [p for path in args.runs for p in apply_heads(args, path, source, labels, None if fused else wanted)]
+    trained: set[str] = set()
+    only = None if fused else wanted
+    predictions = [p for path in args.runs for p in apply_heads(args, path, source, labels, only, trained)]
     predictions = [p for p in predictions if wanted in (None, p.sequence)]
     results = list(dict.fromkeys((p.run, p.head, p.sequence) for p in predictions))
     if not results:
         raise ValueError("no fitted head of these runs fits --head and --sequence; look into the runs' heads folder")
-    submission.write_csv(args.out / "scores.csv", submission.score_rows(predictions))
+    warning = submission.trained_sentence(len(trained), len(source.patients)) if trained else ""
+    submission.write_csv(args.out / "scores.csv", submission.score_rows(predictions, warning))
     print(
         f"{len({p.patient_id for p in predictions})} patients scored by {len(results)} heads: {args.out / 'scores.csv'}"
     )
+    if warning:
+        print(f"\n{warning}")
     if labels:
-        known = group(p for p in predictions if p.label >= 0)
-        print("\n".join(table_lines([assess(s, level="patient") for s in known])))
+        known = [
+            assess(s, level="patient", replicates=args.replicates, seed=args.seed)
+            for s in group(p for p in predictions if p.label >= 0)
+        ]
+        pages.write_scores_json(args.out / "scores.json", known, warning, source.digest, provenance(argv))
+        print("\n".join(table_lines(known, warning, folds=False)))
     if args.submission:
         if len(results) > 1:
             choices = "; ".join(f"--head {head} --sequence '{sequence}'" for _, head, sequence in results[:12])
@@ -144,14 +166,20 @@ def score(args: argparse.Namespace) -> None:
 
 
 def apply_heads(
-    args: argparse.Namespace, path: Path, source: Any, labels: dict[str, int], sequence: str | None
+    args: argparse.Namespace,
+    path: Path,
+    source: Any,
+    labels: dict[str, int],
+    sequence: str | None,
+    trained: set[str],
 ) -> list[Any]:
     """The scores of one run's fitted heads for the patients of a source, as predictions of repeat 0 and fold 0.
 
-    `sequence` : only the heads of this one, if it is given.
+    `sequence` : only the heads of this one, if it is given; `trained` collects patients that a head was trained on.
     """
     from evaluation.patients import Prediction, aggregate, fuse_scores
     from evaluation.runs import read_run
+    from features import labels as label_files
     from features import table as tables
     from heads import bundle
 
@@ -172,8 +200,10 @@ def apply_heads(
         options = {"slices": about["slices"], "keep_blank": about["keep_blank"]}
         parts = [tables.load(source, q, **options) for q in about["parts"]]
         notes += bundle.check_features(about, source.settings, parts[0].columns)
+        trained_on = label_files.match_ids(source.patients, about["train_patients"], "the training patients")
         if not args.allow_trained:
-            bundle.check_disjoint(about, source.patients)
+            bundle.check_disjoint(about, trained_on)
+        trained.update(trained_on)
         if about["unit"] == "patient":
             parts = [tables.pool(t) for t in parts]
         table = tables.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -193,10 +223,17 @@ def apply_heads(
 def check(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     for name in ("labels", "head", "sequence", "submission", "sample", "missing_score", "allow_trained"):
-        if getattr(args, name) and not args.cache:
+        if getattr(args, name) not in (None, False) and not args.cache:
             raise ValueError(f"--{name.replace('_', '-')} is for new patients; add --cache other.h5")
-    if args.sample and not args.submission:
-        raise ValueError("--sample says which ids a submission holds; add --submission submission.csv")
+    for name in ("sample", "missing_score"):
+        if getattr(args, name) is not None and not args.submission:
+            raise ValueError(f"--{name.replace('_', '-')} is about a submission; add --submission submission.csv")
+    if args.missing_score is not None and not 0 <= args.missing_score <= 1:
+        raise ValueError(f"--missing-score {args.missing_score:g}; expected a probability, 0 to 1")
+    if (args.out / "run.json").exists():
+        raise ValueError(f"--out {args.out} is a run; reports go to a folder of their own")
+    if args.out.exists() and not args.out.is_dir():
+        raise ValueError(f"--out {args.out} is a file; expected a folder")
 
 
 if __name__ == "__main__":

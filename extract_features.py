@@ -90,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from features.vgg16 import Embedder
 
     try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         wanted = [match_sequence(s) or s for s in args.sequence or SEQUENCES]
         scans = find_scans(args.cohort, sequences=wanted, exclude=args.exclude)
         embed = Embedder(
@@ -118,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             accept_versions=args.accept_versions,
             progress=partial(tqdm, mininterval=0.5 if sys.stderr.isatty() else 20),
         )
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"extract_features.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

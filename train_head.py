@@ -93,9 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         train(args, list(argv) if argv is not None else None)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"train_head.py: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("train_head.py: stopped; nothing was written, run the same command again", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -124,6 +127,10 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         )
     say("\n".join(joined.lines))
 
+    if source.is_csv and (args.sequence or args.fuse or args.slices != "all" or args.split == "slice"):
+        raise ValueError(
+            f"{args.features} is a table of patients; it has no sequences and slices for --sequence, --fuse, --slices or --split slice"
+        )
     sequences = source.sequences if args.sequence is None else tables.named_sequences(args.sequence)
     per_patient = args.unit == "patient" or source.is_csv
     trained = []
@@ -143,6 +150,8 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     }
     heads = [known[name] for name in dict.fromkeys(args.head)]
     folds, splits, leak = split(args, joined.labels, trained)
+    n_fits = len(heads) * sum(len(s) + 1 for s in splits.values())
+    say(f"  fitting {n_fits} times: {', '.join(h.name for h in heads)} on {', '.join(splits)}")
     results = cross_fit(heads, trained, joined.labels, splits, seed=args.seed, jobs=args.jobs)
     fitted = refit(heads, trained, joined.labels, seed=args.seed, jobs=args.jobs)
     by_name = {t.sequence: t for t in trained}

@@ -24,6 +24,7 @@ class Assessment:
 
     values : {metric: {estimate, low, high}}, of the pooled scores; fold_auc : AUC of each test fold with both classes
     fold_auc_interval : {low, high} of their mean (LeDell et al. 2015); delong : {low, high} of the pooled AUC
+    first_repeat : {auc, average_precision} of repeat 0, which the curves show; thresholds : every one in use
     power : {half_width, detectable, patients_needed}; these three at patient level only
     roc, pr : {x, y} the empirical curve, {low, high} its band on `grid`; confusion : {tp, fp, tn, fn}, of repeat 0
     """
@@ -49,6 +50,8 @@ class Assessment:
     roc: dict[str, list[float]] = field(default_factory=dict)
     pr: dict[str, list[float]] = field(default_factory=dict)
     confusion: dict[str, int] = field(default_factory=dict)
+    first_repeat: dict[str, float] = field(default_factory=dict)
+    thresholds: list[float] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For report.json; NaN becomes None."""
@@ -81,17 +84,21 @@ def assess(
         low, high = percentile_interval(np.concatenate(draws[name]))
         values[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
     fold_auc = _fold_aucs(scored)
+    in_use = sorted({float(t) for t in thresholds[np.isfinite(scored.scores)]})
     majority = max(scored.y.mean(), 1 - scored.y.mean())
     result = Assessment(
         *scored.key, level, len(scored.patients), len(scored.units), int((scored.y == 1).sum()), len(scored.scores),
         threshold, replicates, float(majority), values, fold_auc,
         float(np.mean(fold_auc)) if fold_auc else float("nan"), len({(r, f) for r, row in enumerate(scored.fold) for f in row if f >= 0}),
     )  # fmt: skip
+    result.thresholds = in_use
     if level == "patient":
         _add_patient_statistics(result, scored)
     if curves:
         result.roc, result.pr = _curves(scored, patient_y, np.random.default_rng(seed), min(replicates, 500))
         known = np.isfinite(scored.scores[0])
+        y, s, w = scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum()))
+        result.first_repeat = {name: float(METRICS[name][1](y, s, w)[0]) for name in ("auc", "average_precision")}
         cells = metrics.confusion(
             scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum())), thresholds[0][known]
         )

@@ -92,8 +92,8 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             ax.plot(*baseline, color=GREY, lw=1, ls="--")
             ax.set(xlabel=names[0], ylabel=names[1], xlim=(0, 1), ylim=(0, 1.02))
             ax.set_box_aspect(1)
-        axes[0].set_title(f"ROC, AUC {number(a.values['auc']['estimate'], 2)}")
-        axes[1].set_title(f"PR, AP {number(a.values['average_precision']['estimate'], 2)}")
+        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)}")
+        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)}")
         c = a.confusion
         cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
         axes[2].imshow(cells, cmap="Blues", vmin=0, vmax=max(1, cells.max()) * 1.4)
@@ -102,21 +102,22 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             axes[2].text(column, row, str(n), ha="center", va="center", fontsize=12, color="white" if dark else "black")
         axes[2].set_xticks([0, 1], ["called 0", "called 1"])
         axes[2].set_yticks([0, 1], ["is 0", "is 1"])
-        axes[2].set_title(f"Patients, threshold {a.threshold}")
+        axes[2].set_title("Patients, threshold 0.5" if a.threshold == "0.5" else "Patients, best threshold")
         axes[2].spines[:].set_visible(False)
         known = np.isfinite(scored.scores[0])
         bins = np.linspace(0, 1, 21)
         for label, colour in ((0, GREY), (1, ORANGE)):
-            axes[3].hist(
-                scored.scores[0][known & (scored.y == label)], bins, color=colour, alpha=0.65, label=f"label {label}"
-            )
-        axes[3].set(xlabel="Patient score", ylabel="Patients", xlim=(0, 1), title="Scores")
+            mine = scored.scores[0][known & (scored.y == label)]
+            if len(mine):  # density, so that a small class can be seen beside a large one
+                axes[3].hist(mine, bins, density=True, color=colour, alpha=0.65, label=f"label {label}")
+        axes[3].set(xlabel="Patient score", ylabel="Density within label", xlim=(0, 1), title="Scores")
         axes[3].set_box_aspect(1)
-        axes[3].legend(fontsize=8)
+        axes[3].set_ylim(top=1.35 * axes[3].get_ylim()[1])  # room for the legend
+        axes[3].legend(fontsize=8, loc="upper center", ncols=2)
         title = f"{a.run}: {a.head}, {a.sequence}"
         alt = (
-            f"{title}. ROC curve with AUC {interval_text(a.values['auc'])}; precision-recall curve with average precision "
-            f"{interval_text(a.values['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
+            f"{title}, first repeat. ROC curve with AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
+            f"precision {number(a.first_repeat['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
             f"positives, {c['tn']} true negatives, {c['fn']} false negatives; histogram of patient scores by label."
         )
         return _save(fig, folder, f"{a.run}-{a.head}-{a.sequence}", title, alt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,21 @@ def write_json(
     path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_scores_json(
+    path: Path, results: Sequence[Assessment], warning: str, digest: str, provenance: dict[str, Any]
+) -> None:
+    """The metrics of fitted heads on new patients, for programs."""
+    content = {
+        "format": "mgmt-radiogenomics/scores",
+        "format_version": 1,
+        "warning": warning or None,
+        "features_digest": digest,
+        "results": [a.as_dict() for a in results],
+        "provenance": provenance,
+    }
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
 def write_html(
     path: Path,
     assessments: Sequence[Assessment],
@@ -71,10 +87,11 @@ def write_html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"interval": interval_text, "number": number}
+    environment.filters |= {"interval": interval_text, "number": number, "shell": _shell}
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
     page = environment.get_template("report.html.jinja").render(
         verdict=verdict,
+        questions=list(dict.fromkeys(r.about["question"] for r in runs)),
         leaks=leaks_of(runs),
         random_weights=has_random_weights(runs),
         patients=[a for a in assessments if a.level == "patient"],
@@ -89,6 +106,10 @@ def write_html(
         provenance=provenance,
     )
     path.write_text(page, encoding="utf-8")
+
+
+def _shell(command: Sequence[str]) -> str:
+    return shlex.join(["python", *command])
 
 
 def _cohort(run: Run) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from evaluation.patients import Prediction
 
 RUN_FORMAT, RUN_VERSION = "mgmt-radiogenomics/run", 1
 RUN_KEYS = {
-    "arguments", "question", "join", "patients", "sequences", "fused", "split", "folds", "leak", "features", "labels", "seed",
+    "arguments", "question", "join", "patients", "sequences", "fused", "split", "folds", "leak", "tables", "features", "labels", "seed",
     "commit", "dirty", "code_version", "versions", "python", "command",
 }  # fmt: skip
 
@@ -73,9 +75,9 @@ def read_run(path: Path, name: str | None = None) -> Run:
         lacking = sorted(RUN_KEYS - set(about))
         if lacking:
             raise ValueError(f"{str(path / 'run.json')!r} lacks {', '.join(lacking)}; train the run again")
-        predictions = _read(path / "predictions.csv")
-        slices = _read(path / "slices.csv")
-        curves = _read(path / "curves.csv")
+        predictions, slices, curves = (
+            _read(path / name, about["tables"].get(name)) for name in ("predictions.csv", "slices.csv", "curves.csv")
+        )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ValueError(
             f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out"
@@ -150,6 +152,8 @@ def _matrix(run: str, head: str, sequence: str, rows: Sequence[tuple[str, str, i
     return Scored(run, head, sequence, units, patients, np.array([index[p] for p in owner]), y, scores, fold, n_slices)
 
 
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as f:
-        return list(csv.DictReader(f))
+def _read(path: Path, digest: str) -> list[dict[str, str]]:
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"{str(path)!r} is not as the run wrote it (its SHA-256 differs from run.json's); train again")
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))

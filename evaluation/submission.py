@@ -36,12 +36,20 @@ def submission_rows(
     return rows, without
 
 
-def score_rows(predictions: Sequence[Prediction]) -> list[Sequence[object]]:
-    """Header and rows of scores.csv; the label is blank where it is not known."""
-    rows: list[Sequence[object]] = [("run", "head", "sequence", "patient_id", "label", "score", "n_slices")]
+def trained_sentence(n: int, m: int) -> str:
+    """What every output carries that scores patients of the training."""
+    return f"TRAINED ON: {n} of {m} patients scored here were in the training of the heads; their scores mean nothing"
+
+
+def score_rows(predictions: Sequence[Prediction], warning: str = "") -> list[Sequence[object]]:
+    """Header and rows of scores.csv; the label is blank where it is not known. A warning gets a column of its own."""
+    rows: list[Sequence[object]] = [
+        ("run", "head", "sequence", "patient_id", "label", "score", "n_slices", *(["warning"] if warning else []))
+    ]
     for p in predictions:
         label = "" if p.label < 0 else p.label
-        rows.append((p.run, p.head, p.sequence, p.patient_id, label, p.score, p.n_slices))
+        row = (p.run, p.head, p.sequence, p.patient_id, label, p.score, p.n_slices)
+        rows.append((*row, warning) if warning else row)
     return rows
 
 

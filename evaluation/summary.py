@@ -17,24 +17,35 @@ def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[
     return table_lines([assess(s, level="patient") for s in group(predictions)], leak)
 
 
-def table_lines(assessments: Sequence[Assessment], leak: str = "") -> list[str]:
-    """One line per assessment: patients, pooled AUC with interval, mean fold AUC, accuracy and its baseline."""
+def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: bool = True) -> list[str]:
+    """One line per assessment: patients, AUC with interval, mean fold AUC, accuracy and its baseline.
+
+    Without `folds` (new patients) there is nothing to pool. A last line says where patients are too few.
+    """
     width = max([len(a.sequence) for a in assessments] + [8])
+    titles = ("AUC pooled (95 % CI)", f"{'AUC by fold':>11}") if folds else ("AUC (95 % CI)", "")
     lines = ["", leak] if leak else [""]
     lines.append(
-        f"{'head':9} {'sequence':{width}} {'patients':>8}  {'AUC pooled (95 % CI)':21} {'AUC by fold':>11}  {'accuracy':>8} {'majority':>8}"
+        f"{'head':9} {'sequence':{width}} {'patients':>8}  {titles[0]:21} {titles[1]}  {'accuracy':>8} {'majority':>8}"
     )
     for a in assessments:
         v = a.values
+        by_fold = f"{number(a.mean_fold_auc):>11}" if folds else ""
         lines.append(
-            f"{a.head:9} {a.sequence:{width}} {a.n_patients:8}  {interval_text(v['auc']):21} {number(a.mean_fold_auc):>11}  "
+            f"{a.head:9} {a.sequence:{width}} {a.n_patients:8}  {interval_text(v['auc']):21} {by_fold}  "
             f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
+        )
+    if any(min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS for a in assessments):
+        lines.append(
+            f"fewer than {FEW_PATIENTS} patients in a class: these figures and intervals say nothing of new patients"
         )
     return lines
 
 
 def interval_text(value: dict[str, float]) -> str:
-    """'0.612 (0.53-0.69)'."""
+    """'0.612 (0.53-0.69)'; an interval without width comes from too few patients and is not shown."""
+    if value["low"] == value["high"]:
+        return f"{number(value['estimate'])} (n/a)"
     return f"{number(value['estimate'])} ({number(value['low'], 2)}-{number(value['high'], 2)})"
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from features import __version__, hdf5, slices
 from features.hdf5 import SeriesRows
-from features.scans import Scans, Series, Skipped
+from features.scans import Scans, Series, Skipped, natural_key
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
 _VERSION_KEYS = ("versions", "code_version")
@@ -57,6 +57,7 @@ class Summary:
     n_blank: int = 0
     n_views: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    empty: list[tuple[str, str]] = field(default_factory=list)  # (patient, sequence) without a readable slice
     notes: list[str] = field(default_factory=list)
 
 
@@ -129,10 +130,15 @@ def extract(
     embed_images = _without_repeats(embed) if skip_blank_and_equal else embed
     if todo:
         parts.mkdir(exist_ok=True)
-    bar = progress(total=len(todo), unit="series") if progress else None
+    before = {patient for patient, _ in done}
+    added = sorted({s.patient for s in todo} - before, key=natural_key)
+    if before and added:
+        summary.notes.append(f"{len(added)} patients are new to the cache: {_some(added)}")
+    bar = progress(total=len(todo), unit="series") if progress and todo else None
     for series, images in _decoded(todo, prepare, workers):
         if strict and images.skipped:
             raise ValueError(f"--strict: {images.skipped[0].source}: {images.skipped[0].reason}")
+        summary.notes += [f"warning: {series.patient} {series.sequence}: {oddity}" for oddity in _oddities(images)]
         vectors = embed_images(images.pixels) if len(images.pixels) else np.empty((0, embed.dim), np.float32)
         if dtype == "float16" and np.abs(vectors).max(initial=0) > np.finfo(np.float16).max:
             raise ValueError("a feature is too large for float16; use --dtype float32")
@@ -208,6 +214,20 @@ def _decoded(
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _oddities(images: slices.Images) -> list[str]:
+    """What makes a series unlikely to be one scan, in words."""
+    image = images.columns["view"] == 0
+    plane, position = images.columns["plane"][image], images.columns["position"][image]
+    out = []
+    if len(set(plane)) > 1:
+        out.append(f"its slices lie in {len(set(plane))} planes ({', '.join(sorted(set(plane)))})")
+    known = np.isfinite(position)
+    where = list(zip(plane[known], position[known], strict=True))
+    if len(set(where)) < len(where):
+        out.append(f"{len(where) - len(set(where))} slices lie where another one lies already; is it one scan?")
+    return out
 
 
 def _part_name(series: Series) -> str:
@@ -293,6 +313,8 @@ def _describe(out: Path, summary: Summary) -> None:
         summary.n_views = int((view > 0).sum())
         summary.n_patients = len(set(cache.series["patient"]))
         summary.skipped = cache.skipped
+        rows = zip(cache.series["patient"], cache.series["sequence"], cache.series["n_rows"], strict=True)
+        summary.empty = [(str(p), str(q)) for p, q, n in rows if n == 0]
 
 
 def summary_lines(summary: Summary, scans: Scans) -> list[str]:
@@ -308,8 +330,12 @@ def summary_lines(summary: Summary, scans: Scans) -> list[str]:
         lines.append(f"  augmented views: {summary.n_views}")
     for sequence, who in scans.missing(sorted({s.sequence for s in scans.series})).items():
         lines.append(f"  {sequence} is missing in {len(who)} of {len(scans.patients)} patients: {_some(who)}")
+    for patient, sequence in summary.empty:
+        lines.append(f"  {patient} {sequence}: not one file could be used")
     if scans.excluded:
         lines.append(f"  excluded: {_some(scans.excluded)}")
+    if scans.never_met:
+        lines.append(f"  named by --exclude but not there: {_some(scans.never_met)}")
     lines.append(f"  skipped: {len(summary.skipped)}")
     lines += [f"    {s.source}: {s.reason}" for s in summary.skipped[:10]]
     if len(summary.skipped) > 10:

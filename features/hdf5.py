@@ -86,11 +86,21 @@ class Cache:
         """Open and check the format. Raises ValueError where the file is no cache of a version known here."""
         self.path = path
         if not path.exists():
-            raise ValueError(f"the cache {str(path)!r} does not exist; make it with extract_features.py --out {path}")
+            unfinished = path.with_name(path.name + ".parts").exists()
+            move = (
+                "its extraction is unfinished, run the same command again"
+                if unfinished
+                else f"make it with extract_features.py --out {path}"
+            )
+            raise ValueError(f"the cache {str(path)!r} does not exist; {move}")
+        if path.is_dir():
+            raise ValueError(f"{str(path)!r} is a folder; expected a cache, an .h5 file that extract_features.py wrote")
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
-            raise ValueError(f"{str(path)!r} is not a readable HDF5 file ({_first_line(error)})") from None
+            raise ValueError(
+                f"{str(path)!r} is not a readable HDF5 file ({_first_line(error)}); extract it again, or name another file"
+            ) from None
         try:
             self._check_format()
             self.settings: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
@@ -164,6 +174,32 @@ class Cache:
             {c: self._decoded(c, rows) for c in _OWN_COLUMNS},
             [s for s in self.skipped if (s.patient, s.sequence) == (patient, sequence)],
         )
+
+    def damage(self, indices: Iterable[int]) -> list[str]:
+        """Read some series, by their rows in /series, and say in words which differ from their digests."""
+        problems = []
+        columns = {c: self._file[f"rows/{c}"][()] for c in COLUMNS}
+        for k in indices:
+            patient, sequence = str(self.series["patient"][k]), str(self.series["sequence"][k])
+            name = f"patient {patient!r} {sequence}"
+            first = int(self.series["first_row"][k])
+            rows = slice(first, first + int(self.series["n_rows"][k]))
+            try:
+                own = {c: self.names[c][v[rows]] if c in CODED else v[rows] for c, v in columns.items()}
+                block = SeriesRows(
+                    patient, sequence, str(self.series["fingerprint"][k]), str(self.series["precision"][k]), self.features(rows), own
+                )  # fmt: skip
+                digest = block.digest()
+            except Exception as error:  # HDF5 raises anything on a damaged file
+                problems.append(f"{name}: cannot be read ({_first_line(error)})")
+                continue
+            if (own["patient"] != patient).any() or (own["sequence"] != sequence).any():
+                problems.append(f"{name}: its rows carry another patient or sequence")
+            if not np.isfinite(block.features).all():
+                problems.append(f"{name}: a feature is not a finite number")
+            if digest != self.series["digest"][k]:
+                problems.append(f"{name}: its values differ from the digest stored with them")
+        return problems
 
     def _decoded(self, name: str, rows: slice) -> NDArray[Any]:
         values = self._file[f"rows/{name}"][rows]
@@ -261,23 +297,7 @@ def _problems(cache: Cache) -> list[str]:
         )
     if problems:
         return problems
-    for k, (patient, sequence) in enumerate(zip(cache.series["patient"], cache.series["sequence"], strict=True)):
-        name = f"patient {patient!r} {sequence}"
-        rows = slice(int(first[k]), int(first[k] + lengths[k]))
-        try:
-            block = cache.series_rows(k)
-            rows_agree = (cache.column("patient", rows) == patient).all() and (
-                cache.column("sequence", rows) == sequence
-            ).all()
-        except Exception as error:
-            problems.append(f"{name}: cannot be read ({_first_line(error)})")
-            continue
-        if not rows_agree:
-            problems.append(f"{name}: its rows carry another patient or sequence")
-        if not np.isfinite(block.features).all():
-            problems.append(f"{name}: a feature is not a finite number")
-        if block.digest() != cache.series["digest"][k]:
-            problems.append(f"{name}: its values differ from the digest stored with them")
+    problems += cache.damage(range(len(lengths)))
     if content_digest(cache.settings, [str(d) for d in cache.series["digest"]], cache.skipped) != cache.content_digest:
         problems.append("the root attributes or the table of skipped files differ from the digest stored with them")
     return problems

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from features.scans import patient_number
+
 PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subject")
 LABEL_COLUMNS = ("MGMT_value", "MGMT", "label")
 MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "null", "none", "not available", "unknown", "missing"})
 _WORDS = {"1": 1, "1.0": 1, "methylated": 1, "0": 0, "0.0": 0, "unmethylated": 0}
 Parse = Callable[[str, int], int | None]
-_NUMBERED = re.compile(r"(?:brats\d*[_-])?(\d+)(?:\.0+)?", re.IGNORECASE)
 
 
 @dataclass
@@ -124,7 +125,7 @@ def match_ids(patients: Iterable[str], names: Iterable[str], where: str) -> dict
     written, by_number, mine = set(names), _by_number(names), _by_number(patients)
     matched: dict[str, str] = {}
     for patient in patients:
-        number = _number(patient)
+        number = patient_number(patient)
         if patient in written:
             matched[patient] = patient
         elif number is not None and number in by_number:
@@ -177,6 +178,9 @@ def join(patients: Iterable[str], labels: Labels) -> Join:
     ):
         if names:
             out.lines.append(f"  {len(names)} patients {what}: {_some(names)}")
+    unknown = sum(v is None for v in labels.values.values()) - sum(labels.other.values())
+    if unknown:
+        out.lines.append(f"  {unknown} patients of the labels have no value there")
     if labels.other:
         out.lines.append(
             "  values that are neither class: " + ", ".join(f"{v!r} {n} x" for v, n in labels.other.items())
@@ -247,15 +251,10 @@ def _column(path: Path, header: Sequence[str], name: str | None, usual: Sequence
     return found[0]
 
 
-def _number(patient: str) -> int | None:
-    found = _NUMBERED.fullmatch(patient)
-    return int(found[1]) if found else None
-
-
 def _by_number(patients: Iterable[str]) -> dict[int, list[str]]:
     out: dict[int, list[str]] = {}
     for p in patients:
-        if (number := _number(p)) is not None:
+        if (number := patient_number(p)) is not None:
             out.setdefault(number, []).append(p)
     return out
 

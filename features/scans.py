@@ -24,6 +24,7 @@ SEQUENCE_NAMES = {
 }
 _SEQUENCE_OF = {name: sequence for sequence, names in SEQUENCE_NAMES.items() for name in names}
 
+_NUMBERED = re.compile(r"(?:brats\d*[_-])?(\d+)(?:\.0+)?", re.IGNORECASE)
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -65,6 +66,7 @@ class Scans:
     series: list[Series] = field(default_factory=list)
     patients: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
+    never_met: list[str] = field(default_factory=list)  # named by --exclude, but in no cohort
     skipped: list[Skipped] = field(default_factory=list)
 
     def missing(self, sequences: Sequence[str]) -> dict[str, list[str]]:
@@ -77,6 +79,12 @@ class Scans:
 def match_sequence(name: str) -> str | None:
     """The sequence that a folder or file name stands for ("t1_Gd" -> "T1wCE"), or None."""
     return _SEQUENCE_OF.get(re.sub(r"[^a-z0-9]", "", name.lower()))
+
+
+def patient_number(patient: str) -> int | None:
+    """The number that `2`, `00002` and `BraTS2021_00002` share; None for ids of another form."""
+    found = _NUMBERED.fullmatch(patient)
+    return int(found[1]) if found else None
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -106,12 +114,13 @@ def find_scans(cohorts: Iterable[Path], *, sequences: Sequence[str] = SEQUENCES,
 
     Patients come in natural order, each patient's series in the order of `SEQUENCES`. Folders and files that
     are no known sequence are listed in `skipped`. Raises ValueError where a cohort is not a folder, holds no
-    series at all, or where two cohorts hold the same patient id.
+    series at all, or where two cohorts hold the same patient id. `exclude` joins ids by number as labels do.
     """
     unknown = sorted(set(sequences) - set(SEQUENCES))
     if unknown:
         raise ValueError(f"unknown sequence {unknown[0]!r}; expected some of {', '.join(SEQUENCES)}")
     leave_out = set(exclude)
+    numbers = {n for n in map(patient_number, leave_out) if n is not None}
     scans = Scans()
     origin: dict[str, Path] = {}
     for cohort in cohorts:
@@ -120,11 +129,12 @@ def find_scans(cohorts: Iterable[Path], *, sequences: Sequence[str] = SEQUENCES,
                 f"the cohort {str(cohort)!r} is not a folder; give the folder that holds one folder per patient"
             )
         folders = sorted(
-            (p for p in cohort.iterdir() if p.is_dir() and p.name[0] != "."), key=lambda p: natural_key(p.name)
+            (p for p in cohort.iterdir() if p.is_dir() and p.name[0] != "." and p.name != "__MACOSX"),
+            key=lambda p: natural_key(p.name),
         )
         n_before = len(scans.series)
         for folder in folders:
-            if folder.name in leave_out:
+            if folder.name in leave_out or patient_number(folder.name) in numbers:
                 scans.excluded.append(folder.name)
                 continue
             if folder.name in origin:
@@ -137,9 +147,8 @@ def find_scans(cohorts: Iterable[Path], *, sequences: Sequence[str] = SEQUENCES,
             _find_series(folder, cohort, sequences, scans)
         if len(scans.series) == n_before:
             raise ValueError(_nothing_found(cohort, folders))
-    never = leave_out - set(scans.excluded)
-    if never:
-        scans.skipped += [Skipped(p, "", p, "named by --exclude but not in the cohort") for p in sorted(never)]
+    met = {n for n in map(patient_number, scans.excluded) if n is not None}
+    scans.never_met = sorted(p for p in leave_out - set(scans.excluded) if patient_number(p) not in met)
     return scans
 
 
@@ -213,6 +222,8 @@ def _nifti_sequence(path: Path) -> str | None:
 def _nothing_found(cohort: Path, folders: Sequence[Path]) -> str:
     inner = next((f for f in folders if any(match_sequence(g.parent.name) for g in f.glob("*/*/*"))), None)
     hint = f"; did you mean {str(inner)!r}?" if inner else ""
+    if any(match_sequence(f.name) for f in folders):
+        hint = f"; this looks like one patient, give the folder above it, {str(cohort.parent)!r}"
     seen = ", ".join(repr(f.name) for f in folders[:3]) or "no folders"
     return (
         f"no series of a known sequence under {str(cohort)!r} (found {seen}); expected PATIENT/SEQUENCE/files "

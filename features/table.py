@@ -120,6 +120,7 @@ def read_table(path: Path) -> Table:
 def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool = False) -> Table:
     """The rows of one sequence, patients in natural order, slices in geometric order, views after the images.
 
+    Each series is checked against its digest; ValueError names the first that is damaged.
     `slices`: all, central, first, largest (most brain) or middle:N, among the slices that are not blank (with
     `keep_blank`, among all). A patient without a usable slice is listed in `missing`.
     """
@@ -130,6 +131,11 @@ def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool
     check_slices(slices)
     with Cache(source.path) as cache:
         series = np.flatnonzero(cache.series["sequence"] == sequence)
+        problems = cache.damage(series)
+        if problems:
+            raise ValueError(
+                f"{str(source.path)!r} is damaged ({len(problems)} problems): {problems[0]}; python -m features verify lists them all"
+            )
         brain, view = cache.column("brain_fraction"), cache.column("view")
         chosen = []
         with_rows = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,9 @@ def check_features(about: dict[str, Any], settings: dict[str, Any], columns: lis
     return [f"warning: {k} was {theirs.get(k)} in training and is {settings.get(k)} here" for k in different]
 
 
-def check_disjoint(about: dict[str, Any], patients: list[str]) -> None:
-    """Raise ValueError naming the patients that the head was trained on."""
-    known = sorted(set(patients) & set(about["train_patients"]))
+def check_disjoint(about: dict[str, Any], patients: Iterable[str]) -> None:
+    """Raise ValueError naming the patients, where there are any, that a head is to score and was trained on."""
+    known = sorted(patients)
     if known:
         raise ValueError(
             f"{about['head']} on {about['sequence']} was trained on {len(known)} of these patients ({', '.join(known[:8])}); "

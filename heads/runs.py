@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -96,6 +97,8 @@ def write_run(
         (temporary / "heads").mkdir()
         for b in bundles:
             bundle.save(temporary / "heads" / f"{b.about['head']}-{b.about['sequence']}.npz", b)
+        digests = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(temporary.glob("*.csv"))}
+        about = {**about, "tables": digests}
         (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         for written in [*temporary.rglob("*"), temporary]:
             _sync(written)

@@ -190,9 +190,9 @@ def test_another_precision_is_noted() -> None:
 
 
 def test_patients_of_the_training_are_refused_by_name() -> None:
-    check_disjoint(about(), ["2", "00001"])
-    with pytest.raises(ValueError, match=r"trained on 1 of these patients \(00002\).*--allow-trained"):
-        check_disjoint(about(), ["00001", "00002"])
+    check_disjoint(about(), [])
+    with pytest.raises(ValueError, match=r"trained on 2 of these patients \(00002, 2\).*--allow-trained"):
+        check_disjoint(about(), {"2": "00001", "00002": "00002"})
 
 
 def test_no_door_or_room_can_unpickle() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -397,3 +399,62 @@ def test_one_sequence_can_be_scored_where_the_others_were_not_extracted(cohort, 
     assert "logistic needs T2w" in capsys.readouterr().err
     assert evaluate.main([*score, "--sequence", "flair"]) == 0
     assert {r["sequence"] for r in table(tmp_path / "o" / "scores.csv")} == {"FLAIR"}
+
+
+def test_patients_of_the_training_are_known_by_number_too_and_shouted_when_allowed(
+    cohort, tmp_path: Path, capsys
+) -> None:
+    cache, labels = cohort(20)
+    assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r") == 0
+    with hdf5.Cache(cache) as opened:
+        blocks = [opened.series_rows(k) for k in range(4)]
+    for b in blocks:
+        b.patient = f"BraTS2021_{b.patient}"
+    hdf5.write(tmp_path / "other.h5", SETTINGS, blocks)
+    score = [
+        str(tmp_path / "r"),
+        "--cache",
+        str(tmp_path / "other.h5"),
+        "--out",
+        str(tmp_path / "o"),
+        "--sequence",
+        "FLAIR",
+    ]
+    assert evaluate.main(score) == 2
+    assert "was trained on 3 of these patients (BraTS2021_00000" in capsys.readouterr().err
+    assert evaluate.main([*score, "--allow-trained", "--labels", str(labels)]) == 0
+    sentence = "TRAINED ON: 3 of 3 patients scored here were in the training of the heads; their scores mean nothing"
+    assert capsys.readouterr().out.count(sentence) == 2
+    assert {r["warning"] for r in table(tmp_path / "o" / "scores.csv")} == {sentence}
+    assert json.loads((tmp_path / "o" / "scores.json").read_text())["warning"] == sentence
+
+
+def test_a_damaged_cache_trains_no_head(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(12)
+    with h5py.File(cache, "r+") as f:
+        f["features"][30, 3] += 1
+    assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r") == 2
+    assert "f.h5' is damaged (1 problems): patient '00003' FLAIR: its values differ" in capsys.readouterr().err
+
+
+def test_a_run_counts_once_and_a_report_spares_runs_and_files(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(12)
+    run = tmp_path / "r"
+    assert train(cache, labels, "--head", "logistic", "--out", run) == 0
+    shutil.copytree(run, tmp_path / "copy")
+    assert evaluate.main([str(run), str(tmp_path / "copy"), "--out", str(tmp_path / "o")]) == 2
+    assert "copy is given twice" in capsys.readouterr().err
+    assert evaluate.main([str(run), "--out", str(run)]) == 2
+    assert "is a run; reports go to a folder of their own" in capsys.readouterr().err
+    assert evaluate.main([str(run), "--out", str(labels)]) == 2
+    assert "is a file; expected a folder" in capsys.readouterr().err
+    assert evaluate.main([str(run), "--cache", str(cache), "--submission", "x.csv", "--missing-score", "5"]) == 2
+    assert "expected a probability, 0 to 1" in capsys.readouterr().err
+
+
+def test_a_table_has_no_slices_to_choose_or_to_split(tmp_path: Path, capsys) -> None:
+    (tmp_path / "t.csv").write_text("id,a\n" + "".join(f"p{i},{i % 3}\n" for i in range(20)))
+    (tmp_path / "l.csv").write_text("id,label\n" + "".join(f"p{i},{i % 2}\n" for i in range(20)))
+    for option in (("--split", "slice"), ("--slices", "central"), ("--sequence", "T2w"), ("--fuse", "scores")):
+        assert train(tmp_path / "t.csv", tmp_path / "l.csv", "--out", tmp_path / "r", *option) == 2
+        assert "is a table of patients; it has no sequences and slices" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,11 @@ def test_a_damaged_table_is_refused(name: str, damage: Callable[[bytes], bytes],
     before = (path / name).read_bytes()
     (path / name).write_bytes(damage(before))
     assert (path / name).read_bytes() != before
+    with pytest.raises(ValueError, match=f"{name}' is not as the run wrote it"):
+        read_run(path)
+    about = json.loads((path / "run.json").read_text())
+    about["tables"][name] = hashlib.sha256((path / name).read_bytes()).hexdigest()  # a damage that was signed
+    (path / "run.json").write_text(json.dumps(about))
     with pytest.raises(ValueError, match=message):
         read_run(path)
 

@@ -14,7 +14,7 @@ from evaluation.assess import Assessment, assess
 from evaluation.figures import Drawing, forest, panels, training_curves
 from evaluation.patients import Prediction
 from evaluation.runs import Run, Scored, group
-from evaluation.summary import interval_text
+from evaluation.summary import interval_text, number
 
 
 def scored(run: str = "run", sequence: str = "FLAIR", one_class: bool = False) -> Scored:
@@ -91,8 +91,8 @@ def test_the_panels_tell_auc_average_precision_and_the_four_cells(tmp_path: Path
     d = panels(a, s, tmp_path)
     assert d.title == "run: dense, FLAIR"
     assert "11 true positives, 6 false positives, 9 true negatives, 4 false negatives" in d.alt
-    assert f"AUC {interval_text(a.values['auc'])}" in d.alt
-    assert f"average precision {interval_text(a.values['average_precision'])}" in d.alt
+    assert f"first repeat. ROC curve with AUC {number(a.first_repeat['auc'])};" in d.alt
+    assert f"average precision {number(a.first_repeat['average_precision'])};" in d.alt
     drawn = words(tmp_path, d.name)
     assert f"ROC, AUC {a.values['auc']['estimate']:.2f}" in drawn
     assert "Patients, threshold 0.5" in drawn

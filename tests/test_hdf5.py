@@ -253,8 +253,11 @@ def test_a_file_that_is_not_there_or_not_hdf5(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("patient,feature\n")
     with pytest.raises(ValueError, match="is not a readable HDF5 file"):
         Cache(tmp_path / "text.h5")
-    with pytest.raises(ValueError, match="is not a readable HDF5 file"):
+    with pytest.raises(ValueError, match="is a folder; expected a cache"):
         Cache(tmp_path)
+    (tmp_path / "begun.h5.parts").mkdir()
+    with pytest.raises(ValueError, match="its extraction is unfinished, run the same command again"):
+        Cache(tmp_path / "begun.h5")
 
 
 def test_whatever_byte_is_damaged_the_answer_is_in_words(cache_path: Path) -> None:

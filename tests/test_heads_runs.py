@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,11 @@ def test_the_files_and_their_columns(tmp_path: Path) -> None:
     (curve,) = rows(out / "curves.csv")
     assert list(curve.values())[5:] == ["1", "0.7", "0.5", "", ""]
     assert list(curve)[5:] == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
-    assert json.loads((out / "run.json").read_text(encoding="utf-8")) == {"run": "r", "n": 1}
+    assert json.loads((out / "run.json").read_text(encoding="utf-8")) == {
+        "run": "r",
+        "n": 1,
+        "tables": {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in out.glob("*.csv")},
+    }
     assert load(out / "heads" / "logistic-FLAIR.npz").fitted.scores(np.zeros((1, 2), np.float32)) == pytest.approx(
         1 / (1 + np.exp(-0.25))
     )

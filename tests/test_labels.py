@@ -195,6 +195,7 @@ def test_join_counts_and_names_everybody(tmp_path: Path) -> None:
         "  1 patients in the features have no known label, left out: 3",
         "  1 patients in the features have no row in the labels, left out: 4",
         "  1 patients in the labels have no features: 5",
+        "  2 patients of the labels have no value there",
     ]
 
 

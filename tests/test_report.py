@@ -35,6 +35,7 @@ def a_run(name: str = "runA", *, leak: str | None = None, weights: str = "imagen
     ]
     about: dict[str, Any] = {
         "leak": leak,
+        "question": f"MGMT of {patient}",
         "folds": [{"repeat": 0, "fold": 0, "test": ["p1"]}],
         "patients": {"labels": {"p1": 1, "p2": 0, "p3": 0}, "missing_sequence": {"T2w": [patient], "FLAIR": []}},
         "join": [f"labels of {patient} joined"],
@@ -121,7 +122,7 @@ def test_a_page_has_a_language_a_title_and_one_first_heading(tmp_path: Path) -> 
     reader = Reader(page(tmp_path, a_run()))
     assert ("html", {"lang": "en"}) in reader.tags
     assert [tag for tag, _ in reader.tags].count("h1") == 1
-    assert "MGMT report: runA" in reader.text
+    assert "Report: runA" in reader.text
     assert "not a medical device" in reader.text
 
 

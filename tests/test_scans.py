@@ -83,7 +83,7 @@ def test_exclude_and_sequence_select(tmp_path: Path) -> None:
     scans = find_scans([tmp_path], sequences=["T2w"], exclude=["00109", "404"])
     assert (scans.patients, scans.excluded) == (["1"], ["00109"])
     assert [s.sequence for s in scans.series] == ["T2w"]
-    assert scans.skipped == [Skipped("404", "", "404", "named by --exclude but not in the cohort")]
+    assert (scans.never_met, scans.skipped) == (["404"], [])
 
 
 def test_unknown_sequence_is_refused(tmp_path: Path) -> None:
@@ -189,3 +189,17 @@ def test_the_real_cohort(shared: Path) -> None:
     assert scans.missing(["FLAIR", "T1w", "T1wCE", "T2w"]) == {"T2w": ["00017"]}
     assert scans.skipped == []
     assert scans.series[0].files[0] == "00002/FLAIR/Image-129.dcm"
+
+
+def test_excluded_ids_join_by_number(tmp_path: Path) -> None:
+    for patient in ("00109", "BraTS2021_00123", "00709", "00110"):
+        touch(tmp_path, f"{patient}/T2w/a.dcm")
+    scans = find_scans([tmp_path], exclude=["109", "00123", "709"])
+    assert (scans.patients, scans.never_met) == (["00110"], [])
+    assert scans.excluded == ["00109", "00709", "BraTS2021_00123"]
+
+
+def test_one_patient_given_as_a_cohort_is_told_apart(tmp_path: Path) -> None:
+    touch(tmp_path, "scans/00002/T2w/a.dcm")
+    with pytest.raises(ValueError, match="this looks like one patient, give the folder above it, '.*scans'"):
+        find_scans([tmp_path / "scans" / "00002"])
