@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -254,6 +255,10 @@ def check(args: argparse.Namespace) -> None:
     if args.split == "slice" and (args.folds or args.repeats or args.split_file):
         raise ValueError(
             "--split slice is the notebook's one 80/10/10 split; it takes no --folds, --repeats or --split-file"
+        )
+    if "dense" in args.head and importlib.util.find_spec("tensorflow") is None:
+        raise ValueError(
+            "the dense head needs TensorFlow: pip install -r requirements.txt, or pass --head logistic boosted"
         )
     if args.split_file and (args.folds or args.repeats):
         raise ValueError("--split-file fixes the folds; it takes no --folds or --repeats")

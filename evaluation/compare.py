@@ -12,6 +12,7 @@ from evaluation import metrics
 from evaluation.delong import delong
 from evaluation.metrics import Array
 from evaluation.runs import Scored
+from evaluation.summary import FEW_PATIENTS
 
 ALPHA = 0.05
 
@@ -46,8 +47,8 @@ class Comparison:
 def compare_all(results: Sequence[Scored], questions: Mapping[str, str] | None = None) -> list[Comparison]:
     """Every pair of patient-level results that answer one question, smallest corrected p first.
 
-    `questions` : {run: what its label stands for}. Pairs with fewer than two common patients in a class are left out, as
-    there is nothing to test.
+    `questions` : {run: what its label stands for}. Pairs with fewer than ten common patients in a class are left out:
+    the normal approximation does not hold for them.
     """
     of = questions or {}
     alike = [(a, b) for a, b in combinations(results, 2) if of.get(a.run) == of.get(b.run)]
@@ -60,7 +61,7 @@ def compare_all(results: Sequence[Scored], questions: Mapping[str, str] | None =
 def sentence(pairs: Sequence[Comparison]) -> str:
     """All comparisons in one sentence."""
     if not pairs:
-        return "No two results share enough patients to be compared."
+        return f"No two results share {FEW_PATIENTS} patients of each class, so none are compared."
     different = [c for c in pairs if c.p_holm < ALPHA]
     if not different:
         return (
@@ -82,7 +83,7 @@ def compare(a: Scored, b: Scored) -> Comparison | None:
     y = a.y[ia]
     if not np.array_equal(y, b.y[ib]):
         raise ValueError(f"{a.key} and {b.key} give patients different labels; they answer different questions")
-    if min((y == 1).sum(), (y == 0).sum()) < 2:
+    if min((y == 1).sum(), (y == 0).sum()) < FEW_PATIENTS:
         return None
     scores = np.concatenate([a.scores[:, ia], b.scores[:, ib]])
     if not np.isfinite(scores).all():

@@ -105,7 +105,8 @@ def test_folds_that_differ_are_not_tested_by_fold() -> None:
 
 def test_too_few_patients_are_not_compared_and_other_labels_are_refused() -> None:
     y, a, b = sample(60, 1.0, 1.0)
-    assert compare(scored("a", a[:3], np.array([0, 0, 1])), scored("b", b[:3], np.array([0, 0, 1]))) is None
+    for n, compared in ((19, False), (20, True)):  # nine or ten positives
+        assert (compare(scored("a", a[:n], y[:n]), scored("b", b[:n], y[:n])) is not None) == compared
     with pytest.raises(ValueError, match="they answer different questions"):
         compare(scored("a", a, y), scored("b", b, 1 - y))
 
@@ -122,7 +123,7 @@ def test_results_of_other_questions_are_not_paired() -> None:
 def test_the_sentence_counts_the_pairs() -> None:
     y, a, b = sample(300, 2.5, 0.0)
     good, bad = scored("good", a, y), scored("bad", b, y)
-    assert sentence([]) == "No two results share enough patients to be compared."
+    assert sentence([]) == "No two results share 10 patients of each class, so none are compared."
     assert sentence(compare_all([good, good])).startswith("Among 1 pairs of results there is no detectable difference")
     assert sentence(compare_all([good, bad])).startswith("1 of 1 pairs of results differ detectably")
     assert "good on FLAIR (run) ranks patients better" in sentence(compare_all([good, bad]))

@@ -458,3 +458,10 @@ def test_a_table_has_no_slices_to_choose_or_to_split(tmp_path: Path, capsys) -> 
     for option in (("--split", "slice"), ("--slices", "central"), ("--sequence", "T2w"), ("--fuse", "scores")):
         assert train(tmp_path / "t.csv", tmp_path / "l.csv", "--out", tmp_path / "r", *option) == 2
         assert "is a table of patients; it has no sequences and slices" in capsys.readouterr().err
+
+
+def test_without_tensorflow_the_dense_head_says_what_to_install(cohort, tmp_path: Path, capsys, monkeypatch) -> None:
+    cache, labels = cohort(12)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert train(cache, labels, "--out", tmp_path / "r") == 2
+    assert "pip install -r requirements.txt, or pass --head logistic boosted" in capsys.readouterr().err
