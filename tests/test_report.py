@@ -26,12 +26,14 @@ ORIGIN = {
 }  # fmt: skip
 
 
-def a_run(name: str = "runA", *, leak: str | None = None, weights: str = "imagenet", patient: str = "00002") -> Run:
+def a_run(
+    name: str = "runA", *, leak: str | None = None, weights: str = "imagenet", patient: str = "00002", n: int = 12
+) -> Run:
     rng = np.random.default_rng(0)
     predictions = [
         Prediction(name, "logistic", q, 0, i % 2, f"p{i}", (i // 2) % 2, float(rng.random()), 3)
         for q in ("FLAIR", "T2w")
-        for i in range(12)
+        for i in range(n)
     ]
     about: dict[str, Any] = {
         "leak": leak,
@@ -210,7 +212,7 @@ def test_which_runs_leak_and_which_are_random() -> None:
 
 @pytest.mark.parametrize("one_class", [False, True])
 def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -> None:
-    run = a_run("leaky", leak=LEAK, weights="random")
+    run = a_run("leaky", leak=LEAK, weights="random", n=20)
     if one_class:
         run.scored[0].y[:] = 1
     results = assessments(run)
@@ -225,11 +227,8 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
     assert (back["format"], back["format_version"]) == ("mgmt-radiogenomics/report", 1)
     assert (back["verdict"], back["leaks"], back["random_weights"]) == (["Words."], {"leaky": LEAK}, True)
     assert back["provenance"] == ORIGIN
-    assert (
-        [(c["a"], c["n_patients"]) for c in back["comparisons"]] == []
-        if one_class
-        else [(["leaky", "logistic", "FLAIR"], 12)]
-    )
+    pairs = [(c["a"], c["n_patients"]) for c in back["comparisons"]]
+    assert pairs == ([] if one_class else [(["leaky", "logistic", "FLAIR"], 20)])
     assert [(r["level"], r["sequence"]) for r in back["results"]] == [
         ("patient", "FLAIR"),
         ("patient", "T2w"),
@@ -242,7 +241,7 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
 
 
 def test_pairs_are_compared_in_words(tmp_path: Path) -> None:
-    text = Reader(page(tmp_path, a_run("one"))).text
+    text = Reader(page(tmp_path, a_run("one", n=20))).text
     assert "1 pairs" in text
     assert "logistic, FLAIR (one)" in text
     assert "no detectable difference" in text
