@@ -241,7 +241,10 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
 
 
 def test_pairs_are_compared_in_words(tmp_path: Path) -> None:
-    text = Reader(page(tmp_path, a_run("one", n=20))).text
+    run = a_run("one", n=20)
+    (pair,) = compare_all(run.scored)
+    text = Reader(page(tmp_path, run)).text
     assert "1 pairs" in text
     assert "logistic, FLAIR (one)" in text
-    assert "no detectable difference" in text
+    assert pair.verdict in text
+    assert f"{pair.difference:.3f} ({pair.low:.2f} to {pair.high:.2f})" in text
