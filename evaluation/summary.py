@@ -112,7 +112,9 @@ def _judge(results: Sequence[Assessment]) -> list[str]:
             "where there is nothing to find: expect less on new patients."
         )
     else:
-        out.append("Its interval lies above 0.5.")
+        out.append(
+            "Its interval lies above 0.5, though intervals of cross-validated scores are too narrow (see below)."
+        )
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"
     out.append(

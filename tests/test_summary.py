@@ -33,8 +33,8 @@ def test_above_chance() -> None:
     text = said(result())
     assert text == (
         "For a new patient: logistic on FLAIR (run), AUC 0.700, 95 % interval 0.600 to 0.800, from 100 patients (40 "
-        "positive). Its interval lies above 0.5. Its accuracy of 0.550 is not above the 0.600 that always guessing the "
-        "larger class gives."
+        "positive). Its interval lies above 0.5, though intervals of cross-validated scores are too narrow (see below). Its "
+        "accuracy of 0.550 is not above the 0.600 that always guessing the larger class gives."
     )
 
 
