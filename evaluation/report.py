@@ -15,8 +15,6 @@ from evaluation.metrics import METRICS
 from evaluation.runs import Run
 from evaluation.summary import interval_text, number
 
-RANDOM_WEIGHTS = "RANDOM WEIGHTS"
-
 
 def leaks_of(runs: Sequence[Run]) -> dict[str, str]:
     """{run: its leak in words}, of the runs that leak."""

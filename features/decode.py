@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PLANES = ("axial", "coronal", "sagittal")
 UNKNOWN = "unknown"
 
 # Radiological display: patient axis (0 = x to Left, 1 = y to Posterior, 2 = z to Head) and direction along

@@ -18,8 +18,6 @@ from features.decode import Slice, read_file
 from features.scans import Series, Skipped, kind_of, natural_key
 
 PREPROCESSING = "slices-1"
-NORMALIZE = ("series", "slice", "none")
-RESIZE = ("pad", "stretch")
 PERCENTILES = (0.5, 99.5)
 BRAIN_LEVEL = 12  # of 255: what lies above 5 % of the window counts as brain
 
