@@ -182,6 +182,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         runs.slice_rows(args.out.name, results, by_name, joined.labels),
         runs.curve_rows(args.out.name, results),
         runs.bundles(fitted, by_name, sequences, shared),
+        fold_heads=[] if leak else runs.fold_bundles(results, by_name, sequences, shared),
         overwrite=args.overwrite,
     )
     say("\n".join(comparison_lines(predictions, leak)))

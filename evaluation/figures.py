@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
     patients = [a for a in assessments if a.level == "patient"]
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
     runs = len({a.run for a in patients})
-    with _figure(7.2, 0.9 + 0.3 * len(patients)) as fig:
+    with canvas(7.2, 0.9 + 0.3 * len(patients)) as fig:
         ax = fig.subplots()
         for i, a in enumerate(patients):
             v = a.values["auc"]
@@ -75,12 +76,12 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
         alt = "AUC of every head and sequence: " + "; ".join(
             f"{a.head} on {a.sequence} {interval_text(a.values['auc'])}" for a in patients
         )
-        return _save(fig, folder, "auc", "AUC of every head and sequence", alt)
+        return save(fig, folder, "auc", "AUC of every head and sequence", alt)
 
 
 def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
     """ROC and precision-recall with bands, the confusion matrix, and the histogram of scores of one result."""
-    with _figure(9.6, 2.7) as fig:
+    with canvas(9.6, 2.7) as fig:
         axes = fig.subplots(1, 4)
         for ax, curve, names, baseline in (
             (axes[0], a.roc, ("False positive rate", "True positive rate"), ([0, 1], [0, 1])),
@@ -120,7 +121,7 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             f"precision {number(a.first_repeat['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
             f"positives, {c['tn']} true negatives, {c['fn']} false negatives; histogram of patient scores by label."
         )
-        return _save(fig, folder, f"{a.run}-{a.head}-{a.sequence}", title, alt)
+        return save(fig, folder, f"{a.run}-{a.head}-{a.sequence}", title, alt)
 
 
 def training_curves(run: Run, folder: Path) -> list[Drawing]:
@@ -133,7 +134,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
         for c in run.curves:
             if (c["head"], c["sequence"]) == (head, sequence):
                 folds.setdefault((c["repeat"], c["fold"]), []).append(c)
-        with _figure(7.2, 2.5) as fig:
+        with canvas(7.2, 2.5) as fig:
             for ax, quantity in zip(fig.subplots(1, 2), ("loss", "accuracy"), strict=True):
                 for i, rows in enumerate(folds.values()):
                     epochs = [int(r["epoch"]) for r in rows]
@@ -161,27 +162,22 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
             title = f"{run.name}: training of {head}, {sequence}"
             both = any(rows[0]["val_loss"] for rows in folds.values())
             alt = f"{title}. Loss and accuracy by epoch for {len(folds)} folds, on training rows{f' and on {watched}' if both else ''}."
-            out.append(_save(fig, folder, f"{run.name}-{head}-{sequence}-training", title, alt))
+            out.append(save(fig, folder, f"{run.name}-{head}-{sequence}-training", title, alt))
     return out
 
 
-class _figure:  # noqa: N801 (used as a context manager)
-    def __init__(self, width: float, height: float) -> None:
-        self.size = (width, height)
+@contextmanager
+def canvas(width: float, height: float) -> Iterator[Any]:
+    """`with canvas(width, height) as fig`: a matplotlib Figure in inches, in the style of the report."""
+    import matplotlib
+    from matplotlib.figure import Figure
 
-    def __enter__(self) -> Any:
-        import matplotlib
-        from matplotlib.figure import Figure
-
-        self._style = matplotlib.rc_context(_STYLE)
-        self._style.__enter__()
-        return Figure(figsize=self.size, layout="constrained")
-
-    def __exit__(self, *exc: Any) -> None:
-        self._style.__exit__(*exc)
+    with matplotlib.rc_context(_STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
+def save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
+    """Write a figure as SVG and PNG into `folder`; `alt` says in words what it shows."""
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w+.-]", "_", name)
     fig.savefig(folder / f"{name}.svg", metadata={"Date": None})

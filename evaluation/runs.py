@@ -8,7 +8,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from evaluation.metrics import Array, Labels
 from evaluation.patients import Prediction
 
 RUN_FORMAT, RUN_VERSION = "mgmt-radiogenomics/run", 1
+MAIN_TABLES = ("predictions.csv", "slices.csv", "curves.csv")
 RUN_KEYS = {
     "arguments", "question", "join", "patients", "sequences", "fused", "split", "folds", "leak", "tables", "features", "labels", "seed",
     "commit", "dirty", "code_version", "versions", "python", "command",
@@ -59,6 +60,7 @@ class Run:
     scored: list[Scored]
     slices: list[Scored]
     curves: list[dict[str, str]]
+    more: dict[str, list[dict[str, str]]] = field(default_factory=dict)  # further tables by file name
 
 
 def read_run(path: Path, name: str | None = None) -> Run:
@@ -75,9 +77,8 @@ def read_run(path: Path, name: str | None = None) -> Run:
         lacking = sorted(RUN_KEYS - set(about))
         if lacking:
             raise ValueError(f"{str(path / 'run.json')!r} lacks {', '.join(lacking)}; train the run again")
-        predictions, slices, curves = (
-            _read(path / name, about["tables"].get(name)) for name in ("predictions.csv", "slices.csv", "curves.csv")
-        )
+        predictions, slices, curves = (_read(path / name, about["tables"].get(name)) for name in MAIN_TABLES)
+        more = {name: _read(path / name, digest) for name, digest in about["tables"].items() if name not in MAIN_TABLES}
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ValueError(
             f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out"
@@ -96,7 +97,7 @@ def read_run(path: Path, name: str | None = None) -> Run:
             int(c["epoch"]), float(c["loss"]), float(c["accuracy"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{str(path)!r} has a damaged table ({error})") from None
-    return Run(path, name, about, scored, by_slice, curves)
+    return Run(path, name, about, scored, by_slice, curves, more)
 
 
 def group(predictions: Any) -> list[Scored]:

@@ -37,7 +37,11 @@ class Rows(Protocol):
 
 @dataclass
 class FoldScores:
-    """Scores of one fitted head for the test rows of one fold. `curve` is the training curve, if the head has one."""
+    """Scores of one fitted head for the test rows of one fold.
+
+    `curve` is the training curve, if the head has one; `fitted` the head itself, kept where it is linear, so that its
+    scores can be explained later.
+    """
 
     head: str
     sequence: str
@@ -46,6 +50,7 @@ class FoldScores:
     rows: NDArray[np.intp]
     scores: NDArray[np.float64]
     curve: list[dict[str, float]]
+    fitted: FittedLogistic | None = None
 
 
 def cross_fit(
@@ -149,7 +154,9 @@ def _fit_and_score(
             rows, validation = split.train, None
     own_seed = _seed(seed, head.name, sequence, split.repeat, split.fold)
     fitted, curve = _fit(head, sequence, X[rows], y[rows], patient[rows], view[rows], own_seed, validation)
-    return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, fitted.scores(X[split.test]), curve)
+    kept = fitted if isinstance(fitted, FittedLogistic) else None
+    scores = fitted.scores(X[split.test])
+    return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, scores, curve, kept)
 
 
 def _y(table: Rows, labels: Mapping[str, int]) -> NDArray[np.int_]:

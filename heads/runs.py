@@ -56,6 +56,25 @@ def bundles(
         yield Bundle(f, {**shared, **own})
 
 
+def fold_bundles(
+    results: Iterable[FoldScores], tables: Mapping[str, Any], sequences: list[str], shared: Mapping[str, Any]
+) -> Iterator[Bundle]:
+    """The linear heads of the folds with the ids of their own training patients; they explain out-of-fold scores."""
+    for r in results:
+        if r.fitted is not None:
+            patient = tables[r.sequence].patient
+            own = {
+                "head": r.head,
+                "sequence": r.sequence,
+                "parts": [r.sequence] if r.sequence in sequences else sequences,
+                "repeat": r.repeat,
+                "fold": r.fold,
+                "test_patients": sorted(set(patient[r.rows])),
+                "n_columns": tables[r.sequence].X.shape[1],
+            }
+            yield Bundle(r.fitted, {**shared, **own})
+
+
 def check_new(out: Path, *, overwrite: bool) -> None:
     """Raise ValueError where `out` exists and may not be replaced, or is no run."""
     if out.exists() and not overwrite:
@@ -72,11 +91,13 @@ def write_run(
     curves: Iterable[Sequence[Any]],
     bundles: Iterable[Bundle],
     *,
+    more: Mapping[str, tuple[Sequence[str], Iterable[Sequence[Any]]]] | None = None,
+    fold_heads: Iterable[Bundle] = (),
     overwrite: bool = False,
 ) -> None:
     """Write everything to a temporary folder beside `out`, then rename it into place.
 
-    Rows come in the order of the `*_COLUMNS`. `about` becomes run.json; where it has a `leak`, each table gets a
+    Rows come in the order of the `*_COLUMNS`; `more` : {file name: (columns, rows)} of further tables. `about` becomes run.json; where it has a `leak`, each table gets a
     warning column that says so.
     """
     check_new(out, overwrite=overwrite)
@@ -89,6 +110,7 @@ def write_run(
             ("predictions.csv", PREDICTION_COLUMNS, predictions),
             ("slices.csv", SLICE_COLUMNS, slices),
             ("curves.csv", CURVE_COLUMNS, curves),
+            *((name, *table) for name, table in (more or {}).items()),
         ):
             with (temporary / name).open("w", newline="", encoding="utf-8") as f:
                 writer = csv.writer(f)
@@ -97,6 +119,10 @@ def write_run(
         (temporary / "heads").mkdir()
         for b in bundles:
             bundle.save(temporary / "heads" / f"{b.about['head']}-{b.about['sequence']}.npz", b)
+        for b in fold_heads:
+            (temporary / "heads" / "folds").mkdir(exist_ok=True)
+            name = f"{b.about['head']}-{b.about['sequence']}-repeat{b.about['repeat']}-fold{b.about['fold']}.npz"
+            bundle.save(temporary / "heads" / "folds" / name, b)
         digests = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(temporary.glob("*.csv"))}
         about = {**about, "tables": digests}
         (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
