@@ -13,7 +13,7 @@ demo: .venv/demo
 	$(BIN)/python evaluate.py demo/runs/patients demo/runs/slices --out demo/report
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=term
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from features import __version__
 from features.arguments import above_zero, at_least
 
+DEFAULT_PERMUTATIONS = 200
 AGGREGATORS = ("mean", "median", "max", "topk", "noisy-or", "logit-mean")
 
 
@@ -32,7 +34,10 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--skip-unlabelled", action="store_true", help="leave out patients that have no row in the labels")
     g = p.add_argument_group("what is trained")
     g.add_argument(
-        "--head", nargs="+", default=["dense", "logistic", "boosted"], choices=("dense", "logistic", "boosted")
+        "--head",
+        nargs="+",
+        choices=("dense", "logistic", "boosted"),
+        help="default: all three; with --demonstrate-leak logistic, the quickest",
     )
     g.add_argument("--sequence", nargs="+", metavar="SEQ", help="default: every sequence in the cache, each apart")
     g.add_argument(
@@ -56,7 +61,13 @@ def parser() -> argparse.ArgumentParser:
         "--split", default="patient", choices=("patient", "slice"), help="slice is the notebook's split, which leaks"
     )
     g.add_argument("--folds", type=at_least(2), help="default: 5")
-    g.add_argument("--repeats", type=at_least(1), help="default: 1")
+    g.add_argument("--repeats", type=at_least(1), help="default: 2, without which intervals are wider than need be")
+    g.add_argument(
+        "--tune",
+        type=at_least(1),
+        metavar="N",
+        help="try N configurations of each head on inner folds of every fold's training patients; report what they choose",
+    )
     g.add_argument("--split-file", type=Path, metavar="CSV", help="fixed folds: patient_id, fold and optionally repeat")
     g.add_argument(
         "--seed", type=int, default=0, help="of folds and heads (default: 0; the slice split has its own, 42)"
@@ -66,6 +77,31 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(1),
         default=os.cpu_count() or 1,
         help="folds fitted at once (default: all cores); results do not depend on it",
+    )
+    g.add_argument(
+        "--permutations",
+        type=at_least(0),
+        metavar="N",
+        help="shuffle the patients' labels N times and make everything again (default: 200 for the logistic head alone, none "
+        "with --tune; a number counts for all heads; 0: none)",
+    )
+    g.add_argument(
+        "--learning-curve",
+        action="store_true",
+        help="besides, train on 25, 50 and 75 %% of the training patients: the logistic head, or those of --head but dense",
+    )
+    g.add_argument(
+        "--no-shortcuts",
+        action="store_true",
+        help="leave out the heads on how the scans were made (slice count, plane, spacing ...), the baseline of the report",
+    )
+    g.add_argument(
+        "--demonstrate-leak",
+        type=at_least(2),
+        nargs="?",
+        const=20,
+        metavar="DRAWS",
+        help="make no run, but compare slice split and patient split under DRAWS shuffles of the labels (20 if not said)",
     )
     g = p.add_argument_group("heads")
     g.add_argument("--C", type=above_zero, default=0.01, help="inverse penalty of the logistic head (default: 0.01)")
@@ -92,6 +128,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train the heads, write the run, print the comparison."""
     args = parser().parse_args(argv)
+    if args.learning_curve:  # the dense head is slow, and draws a curve only where it is alone
+        args.learning_curve = [h for h in args.head or ["logistic"] if h != "dense"] or ["dense"]
+    args.head = args.head or (["logistic"] if args.demonstrate_leak else ["dense", "logistic", "boosted"])
     try:
         train(args, list(argv) if argv is not None else None)
     except (ValueError, OSError) as error:
@@ -105,18 +144,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Join the rooms: tables from features, scores from heads, patients from evaluation."""
-    from evaluation.patients import fuse_scores, patient_predictions
+    from evaluation.patients import Prediction, fuse_scores, patient_predictions
     from evaluation.summary import comparison_lines
+    from features import duplicates, shortcuts
     from features import labels as label_files
     from features import table as tables
-    from heads import runs
+    from features.fingerprint import to_arrays
+    from heads import bundle, ledger, runs
     from heads.boosted import Boosted
     from heads.crossfit import cross_fit, refit
     from heads.dense import Dense
+    from heads.folds import separated
     from heads.logistic import Logistic
 
     check(args)
-    runs.check_new(args.out, overwrite=args.overwrite)
+    kind = {"what": "leak demonstration", "mark": "leak.json"} if args.demonstrate_leak else {}
+    runs.check_new(args.out, overwrite=args.overwrite, **kind)
     tables.check_slices(args.slices)
     source = tables.open_source(args.features)
     columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
@@ -128,16 +171,20 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         )
     say("\n".join(joined.lines))
 
-    if source.is_csv and (args.sequence or args.fuse or args.slices != "all" or args.split == "slice"):
+    about_slices = args.slices != "all" or args.split == "slice" or args.demonstrate_leak
+    if source.is_csv and (args.sequence or args.fuse or about_slices):
         raise ValueError(
-            f"{args.features} is a table of patients; it has no sequences and slices for --sequence, --fuse, --slices or --split slice"
+            f"{args.features} is a table of patients; it has no sequences and slices for --sequence, --fuse, --slices, "
+            "--split slice or --demonstrate-leak"
         )
     sequences = source.sequences if args.sequence is None else tables.named_sequences(args.sequence)
     per_patient = args.unit == "patient" or source.is_csv
-    trained = []
+    trained, whole = [], []
     for sequence in sequences:
         table = tables.load(source, sequence, slices=args.slices, keep_blank=args.keep_blank)
         table = table.of_patients(list(joined.labels))
+        every = table if args.slices == "all" else tables.load(source, sequence).of_patients(list(joined.labels))
+        whole.append(every)
         trained.append(tables.pool(table) if per_patient else table)
         if table.missing:
             say(f"  {sequence}: no usable slice in {len(table.missing)} patients: {', '.join(table.missing[:8])}")
@@ -150,21 +197,13 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "dense": Dense(tuple(args.hidden), args.optimizer, args.learning_rate, args.batch_size, args.epochs),
     }
     heads = [known[name] for name in dict.fromkeys(args.head)]
-    folds, splits, leak = split(args, joined.labels, trained)
-    n_fits = len(heads) * sum(len(s) + 1 for s in splits.values())
-    say(f"  fitting {n_fits} times: {', '.join(h.name for h in heads)} on {', '.join(splits)}")
-    results = cross_fit(heads, trained, joined.labels, splits, seed=args.seed, jobs=args.jobs)
-    fitted = refit(heads, trained, joined.labels, seed=args.seed, jobs=args.jobs)
+    fingerprints, pairs = find_duplicates(whole, joined.labels)
+    groups = duplicates.group_patients(pairs)
+    if args.demonstrate_leak:
+        demonstrate_leak(args, argv, source, joined, trained, heads, groups)
+        return
+    folds, splits, leak = split(args, joined.labels, trained, groups)
     by_name = {t.sequence: t for t in trained}
-    predictions = patient_predictions(args.out.name, results, by_name, joined.labels, args.aggregate)
-    if args.fuse == "scores":
-        predictions += fuse_scores(predictions, sequences)
-
-    about = {
-        **describe(args, argv, source, joined, trained, leak),
-        "sequences": sequences,
-        "folds": [{"repeat": f.repeat, "fold": f.fold, "test": f.test} for f in folds],
-    }
     shared = {
         "unit": "patient" if per_patient else "slice",
         "slices": args.slices,
@@ -175,22 +214,220 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "label": joined.question,
         "leak": leak or None,
     }
+    if args.tune:
+        nested = tune_heads(args, source, joined.labels, trained, sequences, heads, folds, groups)
+        predictions = [Prediction(*row) for row in nested.patient_rows()]
+        files = nested.files(shared)
+    else:
+        n_fits = len(heads) * sum(len(s) + 1 for s in splits.values())
+        say(f"  fitting {n_fits} times: {', '.join(h.name for h in heads)} on {', '.join(splits)}")
+        results = cross_fit(heads, trained, joined.labels, splits, seed=args.seed, jobs=args.jobs)
+        fitted = refit(heads, trained, joined.labels, seed=args.seed, jobs=args.jobs)
+        predictions = patient_predictions(args.out.name, results, by_name, joined.labels, args.aggregate)
+        if args.fuse == "scores":
+            predictions += fuse_scores(predictions, sequences)
+        tried = dict.fromkeys((p.head, p.sequence) for p in predictions)
+        files = {
+            "slices": runs.slice_rows(args.out.name, results, by_name, joined.labels),
+            "curves": runs.curve_rows(args.out.name, results),
+            "bundles": runs.bundles(fitted, by_name, sequences, shared),
+            "fold_heads": [] if leak else runs.fold_bundles(results, by_name, sequences, shared),
+            "ledger": ledger.plain_rows(args.out.name, tried, heads, args.slices, args.aggregate),
+        }
+    curve = learning_table(args, joined.labels, trained, known, folds) if args.learning_curve else {}
+    shuffles = shuffled_table(args, source, joined.labels, trained, sequences, heads, groups)
+    n_results = len({(p.head, p.sequence) for p in predictions})
+    baseline = shortcut_predictions(args, source, sequences, joined.labels, heads, folds)
+    predictions += baseline
+
+    about = {
+        **describe(args, argv, source, joined, trained, leak),
+        "shortcuts": baseline[0].sequence if baseline else None,
+        "availability": None if source.is_csv else shortcuts.availability(source),
+        "sequences": sequences,
+        "tuning": nested.about() if args.tune else None,
+        "looks": ledger.looks(args.out, joined.labels, n_results),
+        "folds": [{"repeat": f.repeat, "fold": f.fold, "test": f.test} for f in folds],
+        "duplicates": {**duplicates.describe(pairs, joined.labels), "separated": separated(folds, groups)},
+    }
     runs.write_run(
         args.out,
         about,
         map(astuple, predictions),
-        runs.slice_rows(args.out.name, results, by_name, joined.labels),
-        runs.curve_rows(args.out.name, results),
-        runs.bundles(fitted, by_name, sequences, shared),
-        fold_heads=[] if leak else runs.fold_bundles(results, by_name, sequences, shared),
+        files["slices"],
+        files["curves"],
+        bundle.marked(files["bundles"], to_arrays(fingerprints)),
+        fold_heads=files["fold_heads"],
+        more={"ledger.csv": (ledger.LEDGER_COLUMNS, files["ledger"]), **curve, **shuffles},
         overwrite=args.overwrite,
     )
     say("\n".join(comparison_lines(predictions, leak)))
     say(f"\nwrote {args.out}; next: python evaluate.py {args.out} --out report")
 
 
+def find_duplicates(whole: Sequence[Any], labels: dict[str, int]) -> tuple[dict[str, Any], list[Any]]:
+    """The fingerprints by sequence, and the pairs of patients that share images, which are told."""
+    from features import duplicates
+    from features.fingerprint import fingerprint
+
+    started = time.monotonic()
+    fingerprints = {t.sequence: fingerprint(t) for t in whole}
+    pairs = duplicates.duplicate_patients(fingerprints)
+    say("\n".join(duplicates.lines(pairs, labels, time.monotonic() - started)))
+    return fingerprints, pairs
+
+
+def tune_heads(
+    args: argparse.Namespace,
+    source: Any,
+    labels: dict[str, int],
+    trained: Sequence[Any],
+    sequences: list[str],
+    heads: Sequence[Any],
+    folds: Sequence[Any],
+    groups: dict[str, str],
+    *,
+    quiet: bool = False,
+) -> Any:
+    """What every head chooses on inner folds; slice selections and aggregators are choices where rows are slices."""
+    from evaluation import metrics
+    from evaluation.patients import aggregate
+    from features import table as tables
+    from heads.nested import Nested
+    from heads.space import SLICES
+    from heads.tune import INNER_FOLDS, Measures, tune
+
+    by_key = {(t.sequence, args.slices): t for t in trained}
+    aggregators = [args.aggregate]
+    if args.unit == "slice" and not source.is_csv:
+        aggregators += [a for a in AGGREGATORS if a != args.aggregate]
+        for key in [(q, s) for s in SLICES if s != args.slices for q in sequences]:
+            table = tables.load(source, key[0], slices=key[1], keep_blank=args.keep_blank)
+            by_key[key] = table.of_patients(list(labels))
+    n_fits = len(heads) * args.tune * INNER_FOLDS * (len(folds) + 1)
+    if not quiet:
+        say(
+            f"  fitting {n_fits} times on inner folds: {args.tune} configurations of {', '.join(h.name for h in heads)}"
+        )
+    measures = Measures(aggregate, metrics.auc, metrics.log_loss, metrics.youden_threshold)
+    options = {"draws": args.tune, "seed": args.seed, "jobs": args.jobs, "groups": groups}
+    choices = tune(heads, by_key, labels, folds, aggregators, measures=measures, **options)
+    return Nested(args.out.name, choices, by_key, labels, sequences)
+
+
+def shuffled_table(
+    args: argparse.Namespace,
+    source: Any,
+    labels: dict[str, int],
+    trained: Sequence[Any],
+    sequences: list[str],
+    heads: Sequence[Any],
+    groups: dict[str, str],
+) -> dict[str, Any]:
+    """permutations.csv: the AUC of each result under shuffled labels, everything made again; empty without shuffles.
+
+    The untuned logistic head goes through `heads.permute`, many at a time; other heads only where a number was asked for.
+    """
+    import numpy as np
+
+    from evaluation.patients import AGGREGATORS, Prediction, fuse_scores, fused_name, patient_predictions
+    from evaluation.permutation import COLUMNS, FILE, mean_fold_auc, rows_of
+    from evaluation.runs import group
+    from heads.crossfit import cross_fit
+    from heads.folds import fold_matrix, row_splits
+    from heads.permute import average, logistic_scores, shuffled_labels
+
+    batched = [h for h in heads if h.name == "logistic" and not args.tune]
+    others = [] if args.permutations is None else [h for h in heads if h not in batched]
+    n = DEFAULT_PERMUTATIONS if args.permutations is None and batched else args.permutations
+    if not n or args.split == "slice":
+        return {}
+    names = ", ".join(h.name for h in [*batched, *others])
+    say(f"  shuffling the labels {n} times: {names}{' (slow)' * bool(others)}")
+    draws = [(d, patient_folds_of(args, d, groups)[0]) for d in [labels, *shuffled_labels(labels, n, args.seed)]]
+    patients = sorted(labels)
+    facts = [(np.array([d[p] for p in patients]), fold_matrix(folds, patients)) for d, folds in draws]
+    rows: list[tuple[Any, ...]] = []
+    for head in batched:
+        pool = AGGREGATORS[args.aggregate]
+        found = {t.sequence: logistic_scores(head, t, draws, patients, pool) for t in trained}
+        if args.fuse == "scores":
+            found[fused_name(sequences)] = average([found[q] for q in sequences])
+        for sequence, scores in found.items():
+            each = ((y, s, fold) for (y, fold), s in zip(facts, scores, strict=True))
+            rows += rows_of(args.out.name, head.name, sequence, each)
+    for k, (d, folds) in enumerate(draws if others else []):
+        if args.tune:
+            nested = tune_heads(args, source, d, trained, sequences, others, folds, groups, quiet=True)
+            predictions = [Prediction(*row) for row in nested.patient_rows()]
+        else:
+            splits = {t.sequence: row_splits(folds, t.patient, t.view) for t in trained}
+            results = cross_fit(others, trained, d, splits, seed=args.seed, jobs=args.jobs)
+            by_name = {t.sequence: t for t in trained}
+            predictions = patient_predictions(args.out.name, results, by_name, d, args.aggregate)
+            predictions += fuse_scores(predictions, sequences) if args.fuse == "scores" else []
+        rows += [(*s.key, k, mean_fold_auc(s.y, s.scores, s.fold)) for s in group(predictions)]
+    return {FILE: (COLUMNS, rows)}
+
+
+def learning_table(
+    args: argparse.Namespace,
+    labels: dict[str, int],
+    trained: Sequence[Any],
+    known: dict[str, Any],
+    folds: Sequence[Any],
+) -> dict[str, Any]:
+    """learning.csv: the chosen heads on the same folds with fewer training patients."""
+    from evaluation.learning import TABLE, patient_auc
+    from heads.learning import LEARNING_COLUMNS, SHARES, learning_curve
+
+    heads = [known[name] for name in dict.fromkeys(args.learning_curve)]
+    by_name = {t.sequence: t for t in trained}
+    say(f"  learning curve: {len(SHARES)} sizes, {', '.join(h.name for h in heads)} on {', '.join(by_name)}")
+    rows = learning_curve(
+        args.out.name, heads, trained, labels, folds, seed=args.seed, jobs=args.jobs,
+        score=lambda r: patient_auc(r, by_name[r.sequence], labels, args.aggregate),
+    )  # fmt: skip
+    return {TABLE: (LEARNING_COLUMNS, rows)}
+
+
+def demonstrate_leak(
+    args: argparse.Namespace,
+    argv: list[str] | None,
+    source: Any,
+    joined: Any,
+    trained: Sequence[Any],
+    heads: Sequence[Any],
+    groups: dict[str, str],
+) -> None:
+    """The same heads under slice split and patient split, with true and shuffled labels -> leak.csv, .json, .png, .svg, .html."""
+    from evaluation import leakage
+    from evaluation.leakage_section import leakage_section, write_json
+    from evaluation.report import write_sections
+    from evaluation.submission import write_csv
+    from heads import leakage as demonstrator
+    from heads import runs
+
+    draws = args.demonstrate_leak
+    names = ", ".join(h.name for h in heads)
+    say(f"  {names} on {', '.join(t.sequence for t in trained)}, {draws} shuffles of the labels")
+    options = {"draws": draws, "folds": args.folds or 5, "seed": args.seed, "jobs": args.jobs}
+    trials = demonstrator.demonstrate(heads, trained, joined.labels, persons=groups, **options)
+    rows = leakage.measure(trials, {t.sequence: t for t in trained}, args.aggregate)
+    verdicts = leakage.flag(rows)
+    headline, about = leakage.headline(verdicts), describe(args, argv, source, joined, trained, "")
+    positives = sum(joined.labels.values())
+    with runs.published(args.out) as folder:
+        section = leakage_section(rows, folder, min(positives, len(joined.labels) - positives))
+        write_csv(folder / "leak.csv", leakage.csv_rows(rows))
+        write_json(folder / "leak.json", about, section)
+        write_sections(folder / "leak.html", "The leak demonstration", [headline], [section], about)
+    say("\n".join([*leakage.table_lines(verdicts), "", headline, *section.words]))
+    say(f"\nwrote {args.out}; look at {args.out / 'leak.html'}")
+
+
 def split(
-    args: argparse.Namespace, labels: dict[str, int], trained: Sequence[Any]
+    args: argparse.Namespace, labels: dict[str, int], trained: Sequence[Any], groups: dict[str, str]
 ) -> tuple[list[Any], dict[str, Any], str]:
     """The folds over patients (none for a slice split), their rows by sequence, and the leak in words ("" if none)."""
     from heads import folds as makers
@@ -199,14 +436,48 @@ def split(
         by_slice = {t.sequence: makers.slice_split(t.view, t.slice_id) for t in trained}
         worst = max(makers.leak(t.patient, by_slice[t.sequence]) for t in trained)
         return [], {q: [s] for q, s in by_slice.items()}, makers.leak_sentence(*worst)
-    if args.split_file:
-        folds = makers.file_folds(args.split_file, labels)
-    else:
-        n, repeats = args.folds or 5, args.repeats or 1
-        folds, note = makers.patient_folds(labels, folds=n, repeats=repeats, seed=args.seed)
-        if note:
-            say(f"  note: {note}")
+    folds, note = patient_folds_of(args, labels, groups)
+    if note:
+        say(f"  note: {note}")
+    if apart := makers.separated(folds, groups):
+        say(f"  LEAKS: {args.split_file} puts patients that share images into different folds: {', '.join(apart[:8])}")
     return folds, {t.sequence: makers.row_splits(folds, t.patient, t.view) for t in trained}, ""
+
+
+def patient_folds_of(args: argparse.Namespace, labels: dict[str, int], groups: dict[str, str]) -> tuple[list[Any], str]:
+    """The folds that the options ask for, and a note ("" if there is none)."""
+    from heads import folds as makers
+
+    if args.split_file:
+        return makers.file_folds(args.split_file, labels), ""
+    options = {"folds": args.folds or 5, "repeats": args.repeats or 2, "seed": args.seed}
+    return makers.patient_folds(labels, groups=groups, **options)
+
+
+def shortcut_predictions(
+    args: argparse.Namespace,
+    source: Any,
+    sequences: Sequence[str],
+    labels: dict[str, int],
+    heads: Sequence[Any],
+    folds: Sequence[Any],
+) -> list[Any]:
+    """Scores of heads that know how the scans were made and see no image, over the same folds; empty without any.
+
+    They are a baseline: never fused, never saved, and the dense head is not among them.
+    """
+    from evaluation.patients import patient_predictions
+    from features.shortcuts import shortcut_table
+    from heads.crossfit import cross_fit
+    from heads.folds import row_splits
+
+    light = [h for h in heads if h.name != "dense"]
+    if args.no_shortcuts or source.is_csv or args.split == "slice" or not light:
+        return []
+    table = shortcut_table(source, sequences).of_patients(list(labels))
+    splits = {table.sequence: row_splits(folds, table.patient, table.view)}
+    results = cross_fit(light, [table], labels, splits, seed=args.seed, jobs=args.jobs)
+    return patient_predictions(args.out.name, results, {table.sequence: table}, labels, "mean")
 
 
 def describe(
@@ -251,6 +522,12 @@ def check(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     if args.fuse == "features" and args.unit != "patient":
         raise ValueError("--fuse features concatenates one vector per patient; add --unit patient")
+    of_runs = args.split_file or args.repeats or args.fuse or args.tune or args.permutations
+    if args.demonstrate_leak and (args.split == "slice" or args.unit == "patient" or of_runs):
+        raise ValueError(
+            "--demonstrate-leak runs both splits over slices, with folds of its own; it takes no --split, --split-file, "
+            "--repeats, --unit patient, --fuse, --tune or --permutations"
+        )
     if args.split == "slice" and args.unit == "patient":
         raise ValueError("--split slice splits slices; it does not go with --unit patient")
     if args.split == "slice" and (args.folds or args.repeats or args.split_file):
@@ -260,6 +537,12 @@ def check(args: argparse.Namespace) -> None:
     if "dense" in args.head and importlib.util.find_spec("tensorflow") is None:
         raise ValueError(
             "the dense head needs TensorFlow: pip install -r requirements.txt, or pass --head logistic boosted"
+        )
+    if args.tune and (args.split == "slice" or args.fuse == "scores"):
+        raise ValueError("--tune chooses one sequence on folds of patients; it takes no --split slice or --fuse scores")
+    if args.learning_curve and (args.split == "slice" or args.tune or args.demonstrate_leak):
+        raise ValueError(
+            "--learning-curve trains the heads as given on folds of patients; it takes no --split slice, --tune or --demonstrate-leak"
         )
     if args.split_file and (args.folds or args.repeats):
         raise ValueError("--split-file fixes the folds; it takes no --folds or --repeats")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from evaluation import metrics
 from evaluation.delong import delong_interval
-from evaluation.intervals import bootstrap_weights, cross_validated_auc, percentile_interval
+from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, percentile_interval
 from evaluation.metrics import METRICS, Array
 from evaluation.power import power_line
 from evaluation.runs import Scored
@@ -23,9 +24,11 @@ class Assessment:
     """What is known of one head on one sequence at one level ('patient' or 'slice').
 
     values : {metric: {estimate, low, high}}, of the pooled scores; fold_auc : AUC of each test fold with both classes
-    fold_auc_interval : {low, high} of their mean (LeDell et al. 2015); delong : {low, high} of the pooled AUC
+    by_fold : {estimate, low, high, p, u} of their mean, which the report leads with, see `intervals.fold_auc`
+    fold_auc_interval : {low, high} of the same mean with the fold models taken as given (LeDell et al. 2015)
+    delong : {low, high} of the pooled AUC
     first_repeat : {auc, average_precision} of repeat 0, which the curves show; thresholds : every one in use
-    power : {half_width, detectable, patients_needed}; these three at patient level only
+    power : {half_width, detectable, patients_needed}; these four at patient level only
     roc, pr : {x, y} the empirical curve, {low, high} its band on `grid`; confusion : {tp, fp, tn, fn}, of repeat 0
     """
 
@@ -44,6 +47,7 @@ class Assessment:
     fold_auc: list[float]
     mean_fold_auc: float
     n_folds: int
+    by_fold: dict[str, float] = field(default_factory=dict)
     fold_auc_interval: dict[str, float] = field(default_factory=dict)
     delong: dict[str, float] = field(default_factory=dict)
     power: dict[str, float | None] = field(default_factory=dict)
@@ -55,19 +59,26 @@ class Assessment:
 
     def as_dict(self) -> dict[str, Any]:
         """For report.json; NaN becomes None."""
-        return {k: _json(v) for k, v in vars(self).items()}
+        return {k: without_nan(v) for k, v in vars(self).items()}
 
 
 def assess(
-    scored: Scored, *, level: str, threshold: str = "0.5", replicates: int = 2000, seed: int = 0, curves: bool = False
+    scored: Scored,
+    *,
+    level: str,
+    threshold: str = "0.5",
+    replicates: int = 2000,
+    seed: int = 0,
+    curves: bool = False,
+    chosen: Mapping[tuple[int, int], float] | None = None,
 ) -> Assessment:
     """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
 
     A replicate draws patients with replacement within each class; their slices and repeats come along. `threshold`
     is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
-    Raises ValueError for youden where there are no other folds.
+    `chosen` : {(index of the repeat, fold): threshold} from inner folds, which youden then takes instead. Raises ValueError for youden where there are no other folds.
     """
-    thresholds = fold_thresholds(scored, threshold)
+    thresholds = fold_thresholds(scored, threshold, chosen)
     patient_y = np.full(len(scored.patients), -1)
     patient_y[scored.patient] = scored.y
     rng = np.random.default_rng(seed)
@@ -109,6 +120,8 @@ def assess(
 def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
     """DeLong and influence-curve intervals and the power line; they need independent rows, so patients."""
     positives, negatives = result.n_positive, result.n_patients - result.n_positive
+    lead = fold_auc(scored.y, scored.scores, scored.fold)
+    result.by_fold = {"estimate": lead.auc, "low": lead.low, "high": lead.high, "p": lead.p, "u": lead.u}
     _, low, high = cross_validated_auc(scored.y, scored.scores, scored.fold)
     result.fold_auc_interval = {"low": low, "high": high}
     result.delong = {"low": float("nan"), "high": float("nan")}
@@ -116,16 +129,19 @@ def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
         result.delong["low"], result.delong["high"] = delong_interval(scored.y, scored.scores)[1:]
     result.power = dict.fromkeys(("half_width", "detectable", "patients_needed"))
     if min(positives, negatives) >= 1:
-        result.power.update(vars(power_line(result.values["auc"]["estimate"], positives, negatives)))
+        result.power.update(vars(power_line(lead.auc, positives, negatives)))
 
 
-def fold_thresholds(scored: Scored, threshold: str) -> Array:
-    """(R, n) the threshold that each unit is judged by."""
+def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, int], float] | None = None) -> Array:
+    """(R, n) the threshold that each unit is judged by; see `assess`."""
     if threshold != "youden":
         return np.full(scored.scores.shape, float(threshold))
     out = np.full(scored.scores.shape, np.nan)
     for r, (score, fold) in enumerate(zip(scored.scores, scored.fold, strict=True)):
         for f in np.unique(fold[fold >= 0]):
+            if chosen:
+                out[r, fold == f] = chosen[r, int(f)]
+                continue
             others = (fold >= 0) & (fold != f)
             if len(np.unique(scored.y[others])) < 2:
                 raise ValueError(
@@ -194,9 +210,10 @@ def _on_grid(fpr: Array, tpr: Array, precision: Array) -> tuple[Array, Array]:
     return np.interp(GRID + 1e-9, rising, tpr), precision[at_recall]
 
 
-def _json(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """A copy for JSON in which NaN and infinity are None."""
     if isinstance(value, dict):
-        return {k: _json(v) for k, v in value.items()}
+        return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_json(v) for v in value]
+        return [without_nan(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,4 +1,8 @@
-"""Which of two results is better: paired tests over the same patients, corrected for the number of pairs."""
+"""Which of two results is better: paired tests over the same patients, corrected for the number of pairs.
+
+The test that leads compares the mean AUC by fold and knows of the training sample (see `evaluation.intervals`), which
+DeLong's does not. Beside it stand DeLong's test of the pooled AUC, a paired bootstrap, and Nadeau and Bengio's over folds.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,23 @@ import numpy as np
 
 from evaluation import metrics
 from evaluation.delong import delong
-from evaluation.metrics import Array
+from evaluation.intervals import bootstrap_weights, inflation, influence, percentile_interval, training_noise
+from evaluation.metrics import Array, Labels
 from evaluation.runs import Scored
 from evaluation.summary import FEW_PATIENTS
 
 ALPHA = 0.05
+Part = tuple[Labels, Array, Labels]  # y (n,), scores (R, n), fold (R, n) of the common patients
 
 
 @dataclass
 class Comparison:
     """Results a and b, (run, head, sequence) each, on the `n_patients` that both have scores for.
 
-    difference : AUC a - AUC b, pooled and averaged over repeats, with DeLong's 95 % interval and p; p_holm : corrected over
-    all pairs; p_folds : Nadeau and Bengio's corrected resampled t-test over folds, None where folds are not shared
+    difference : AUC a - AUC b by fold, averaged over repeats, with 95 % interval and two-sided p; p_holm : corrected over
+    all pairs. With the fold models taken as given: p_delong, of the pooled AUC; bootstrap_low, bootstrap_high : 95 %
+    percentile interval of `difference` over patients drawn within their class. p_folds : Nadeau and Bengio's corrected
+    resampled t-test over folds, None where folds are not shared.
     """
 
     a: tuple[str, str, str]
@@ -32,6 +40,9 @@ class Comparison:
     low: float
     high: float
     p: float
+    p_delong: float
+    bootstrap_low: float
+    bootstrap_high: float
     p_folds: float | None
     p_holm: float = float("nan")
 
@@ -44,7 +55,9 @@ class Comparison:
         return f"{better[1]} on {better[2]} ({better[0]}) ranks patients better"
 
 
-def compare_all(results: Sequence[Scored], questions: Mapping[str, str] | None = None) -> list[Comparison]:
+def compare_all(
+    results: Sequence[Scored], questions: Mapping[str, str] | None = None, *, replicates: int = 500, seed: int = 0
+) -> list[Comparison]:
     """Every pair of patient-level results that answer one question, smallest corrected p first.
 
     `questions` : {run: what its label stands for}. Pairs with fewer than ten common patients in a class are left out:
@@ -52,7 +65,7 @@ def compare_all(results: Sequence[Scored], questions: Mapping[str, str] | None =
     """
     of = questions or {}
     alike = [(a, b) for a, b in combinations(results, 2) if of.get(a.run) == of.get(b.run)]
-    pairs = [c for a, b in alike if (c := compare(a, b)) is not None]
+    pairs = [c for a, b in alike if (c := compare(a, b, replicates=replicates, seed=seed)) is not None]
     for c, p in zip(pairs, holm([c.p for c in pairs]), strict=True):
         c.p_holm = p
     return sorted(pairs, key=lambda c: (c.p_holm, c.p))
@@ -61,21 +74,21 @@ def compare_all(results: Sequence[Scored], questions: Mapping[str, str] | None =
 def sentence(pairs: Sequence[Comparison]) -> str:
     """All comparisons in one sentence."""
     if not pairs:
-        return f"No two results share {FEW_PATIENTS} patients of each class, so none are compared."
+        return f"No two results share {FEW_PATIENTS} patients of each class, two of them in every fold, so none are compared."
     different = [c for c in pairs if c.p_holm < ALPHA]
     if not different:
         return (
-            f"Among {len(pairs)} pairs of results there is no detectable difference (DeLong's test, Holm's correction)."
+            f"Among {len(pairs)} pairs of results there is no detectable difference (paired test, Holm's correction)."
         )
     first = different[0]
     return (
-        f"{len(different)} of {len(pairs)} pairs of results differ detectably (DeLong's test, Holm's correction), first of all "
+        f"{len(different)} of {len(pairs)} pairs of results differ detectably (paired test, Holm's correction), first of all "
         f"{first.a[1]} on {first.a[2]} ({first.a[0]}) and {first.b[1]} on {first.b[2]} ({first.b[0]}): {first.verdict}."
     )
 
 
-def compare(a: Scored, b: Scored) -> Comparison | None:
-    """One pair, uncorrected. Raises ValueError where a patient has different labels in the two."""
+def compare(a: Scored, b: Scored, *, replicates: int = 500, seed: int = 0) -> Comparison | None:
+    """One pair, uncorrected; None with too few common patients, in all or in a fold. Raises ValueError where a patient's labels differ."""
     from scipy.stats import norm
 
     common = sorted(set(a.units) & set(b.units))
@@ -85,18 +98,61 @@ def compare(a: Scored, b: Scored) -> Comparison | None:
         raise ValueError(f"{a.key} and {b.key} give patients different labels; they answer different questions")
     if min((y == 1).sum(), (y == 0).sum()) < FEW_PATIENTS:
         return None
-    scores = np.concatenate([a.scores[:, ia], b.scores[:, ib]])
-    if not np.isfinite(scores).all():
+    parts = [(y, s.scores[:, i], s.fold[:, i]) for s, i in ((a, ia), (b, ib))]
+    if not all(np.isfinite(scores).all() for _, scores, _ in parts):
         return None
-    auc, covariance = delong(y, scores)
-    contrast = np.r_[np.full(len(a.scores), 1 / len(a.scores)), np.full(len(b.scores), -1 / len(b.scores))]
-    difference = float(contrast @ auc)
-    se = float(np.sqrt(max(float(contrast @ covariance @ contrast), 0.0)))
+    (aucs_a, psi_a), (aucs_b, psi_b) = (influence(*part) for part in parts)
+    if not (aucs_a and aucs_b):
+        return None
+    difference = float(np.mean(aucs_a) - np.mean(aucs_b))
+    se = _standard_error(parts, psi_a, psi_b)
+    if np.isnan(se):
+        return None
     p = float(2 * norm.sf(abs(difference) / se)) if se > 1e-12 else float(abs(difference) < 1e-12)
     half = float(norm.ppf(1 - ALPHA / 2)) * se
+    W = bootstrap_weights(y, replicates, np.random.default_rng(seed))
+    drawn = _fold_aucs(*parts[0], W) - _fold_aucs(*parts[1], W)
     return Comparison(
-        a.key, b.key, len(common), difference, difference - half, difference + half, p, _fold_p(a, b, ia, ib)
-    )
+        a.key, b.key, len(common), difference, difference - half, difference + half, p, _delong_p(parts),
+        *percentile_interval(drawn), _fold_p(a, b, ia, ib),
+    )  # fmt: skip
+
+
+def _standard_error(parts: Sequence[Part], psi_a: Array, psi_b: Array) -> float:
+    """Of the difference by fold. The noise that the two models share is taken to be that of the noisier one."""
+    repeats = min(len(psi_a), len(psi_b))
+    folds = float(np.mean([len(np.unique(row)) for _, _, fold in parts for row in fold]))
+    u = max(training_noise(*part) for part in parts)
+    plain = float(np.square(psi_a.mean(axis=0) - psi_b.mean(axis=0)).sum())
+    if folds < 2:
+        return float(np.sqrt(plain))
+    averaged = 1 - u / folds * (1 - 1 / repeats)  # what averaging over repeats has already taken away
+    return float(np.sqrt(plain * inflation(u, folds, repeats) / averaged))
+
+
+def _fold_aucs(y: Labels, scores: Array, fold: Labels, W: Array) -> Array:
+    """(B,) mean AUC by fold for each row of (B, n) weights; folds that lack a class in a replicate are left out of it."""
+    aucs = [
+        metrics.auc(y[inside], score[inside], W[:, inside])
+        for score, row in zip(scores, fold, strict=True)
+        for f in np.unique(row)
+        if len(np.unique(y[inside := np.flatnonzero(row == f)])) == 2
+    ]
+    known = np.isfinite(aucs)
+    total = np.where(known, aucs, 0).sum(axis=0)
+    return np.asarray(np.divide(total, known.sum(axis=0), out=np.full(len(W), np.nan), where=known.any(axis=0)))
+
+
+def _delong_p(parts: Sequence[Part]) -> float:
+    """DeLong's paired test of the pooled AUCs, averaged over repeats."""
+    from scipy.stats import norm
+
+    (y, a, _), (_, b, _) = parts
+    auc, covariance = delong(y, np.concatenate([a, b]))
+    contrast = np.r_[np.full(len(a), 1 / len(a)), np.full(len(b), -1 / len(b))]
+    difference = float(contrast @ auc)
+    se = float(np.sqrt(max(float(contrast @ covariance @ contrast), 0.0)))
+    return float(2 * norm.sf(abs(difference) / se)) if se > 1e-12 else float(abs(difference) < 1e-12)
 
 
 def holm(p: Sequence[float]) -> list[float]:

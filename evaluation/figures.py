@@ -28,6 +28,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "text.parse_math": False,  # a $ in a name is a $
 }
+_BLANK: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # behind text that crosses a line
 
 
 @dataclass
@@ -50,39 +51,45 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
     patients = [a for a in assessments if a.level == "patient"]
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
     runs = len({a.run for a in patients})
-    with canvas(7.2, 0.9 + 0.3 * len(patients)) as fig:
+    low, high = (np.array([a.by_fold[end] for a in patients]) for end in ("low", "high"))
+    height = 0.9 + 0.4 * len(patients)
+    with canvas(5.4, height) as fig:
         ax = fig.subplots()
         for i, a in enumerate(patients):
-            v = a.values["auc"]
-            ax.plot([v["low"], v["high"]], [i, i], color=BLUE, lw=2, solid_capstyle="round")
-            ax.plot(v["estimate"], i, "o", color=BLUE, ms=6, label="patient, 95 % interval" if i == 0 else None)
+            ax.plot([low[i], high[i]], [i, i], color=BLUE, lw=2, solid_capstyle="round")
+            ax.plot(a.by_fold["estimate"], i, "o", color=BLUE, ms=6)
             if other := slices.get((a.run, a.head, a.sequence)):
-                ax.plot(
-                    other.values["auc"]["estimate"],
-                    i,
-                    "o",
-                    mfc="none",
-                    mec=ORANGE,
-                    ms=6,
-                    label="slice" if i == 0 else None,
-                )
-        ax.axvline(0.5, color=GREY, lw=1, ls="--", label="chance")
-        ax.set(xlim=(-0.02, 1.02), xlabel="AUC (pooled out-of-fold)", ylim=(len(patients) - 0.4, -0.6))
-        ax.set_yticks(
-            range(len(patients)),
-            [f"{f'{a.run}: ' * (runs > 1)}{a.head}, {a.sequence}{' (LEAKS)' * (a.run in leaks)}" for a in patients],
-        )
-        ax.legend(loc="upper center", bbox_to_anchor=(0.4, 1 + 0.5 / (0.9 + 0.3 * len(patients))), ncols=3)
+                ax.plot(other.mean_fold_auc, i, "o", mfc="none", mec=ORANGE, ms=6)
+            name = f"{f'{a.run}: ' * (runs > 1)}{a.head}, {a.sequence}{' (LEAKS)' * (a.run in leaks)}"
+            # above its line, so that a long name takes no room from the axis
+            ax.text(0, i - 0.4, name, transform=ax.get_yaxis_transform(), va="center", fontsize=8).set_bbox(_BLANK)
+        ax.plot([], [], "o", color=BLUE, ms=6, label="patient, 95 % interval")
+        if slices:
+            ax.plot([], [], "o", mfc="none", mec=ORANGE, ms=6, label="slice")
+        ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0, label="chance")
+        ax.set(xlabel="Mean AUC of the test folds", ylim=(len(patients) - 0.5, -0.7), yticks=[])
+        marks = [
+            0.4,
+            0.6,
+            *low,
+            *high,
+            *(a.by_fold["estimate"] for a in patients),
+            *(s.mean_fold_auc for s in slices.values()),
+        ]
+        ax.set_xlim(np.nanmin(marks) - 0.02, np.nanmax(marks) + 0.02)
+        ax.spines["left"].set_visible(False)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3)
         alt = "AUC of every head and sequence: " + "; ".join(
-            f"{a.head} on {a.sequence} {interval_text(a.values['auc'])}" for a in patients
+            f"{a.head} on {a.sequence} {interval_text(a.by_fold)}" for a in patients
         )
         return save(fig, folder, "auc", "AUC of every head and sequence", alt)
 
 
 def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
     """ROC and precision-recall with bands, the confusion matrix, and the histogram of scores of one result."""
-    with canvas(9.6, 2.7) as fig:
-        axes = fig.subplots(1, 4)
+    with canvas(5.4, 5.2) as fig:
+        fig.get_layout_engine().set(hspace=0.08)  # room for the titles of the lower row
+        axes = fig.subplots(2, 2).ravel()
         for ax, curve, names, baseline in (
             (axes[0], a.roc, ("False positive rate", "True positive rate"), ([0, 1], [0, 1])),
             (axes[1], a.pr, ("Recall", "Precision"), ([0, 1], [a.n_positive / a.n_units] * 2)),

@@ -17,14 +17,14 @@ def _clipped(s: Scores) -> Scores:
     return np.clip(s, 1e-7, 1 - 1e-7)
 
 
-# Each turns the (m,) probabilities of one patient's slices into one number in 0 ... 1.
-AGGREGATORS: dict[str, Callable[[Scores], float]] = {
-    "mean": lambda s: float(s.mean()),
-    "median": lambda s: float(np.median(s)),
-    "max": lambda s: float(s.max()),
-    "topk": lambda s: float(np.sort(s)[-TOP:].mean()),
-    "noisy-or": lambda s: float(-np.expm1(np.log1p(-_clipped(s)).sum())),
-    "logit-mean": lambda s: float(1 / (1 + np.exp(-np.mean(np.log(_clipped(s)) - np.log1p(-_clipped(s)))))),
+# Each turns the probabilities of one patient's slices, (m,) or a column per head (m, B), into one number in 0 ... 1 each.
+AGGREGATORS: dict[str, Callable[[Scores], Any]] = {
+    "mean": lambda s: s.mean(axis=0),
+    "median": lambda s: np.median(s, axis=0),
+    "max": lambda s: s.max(axis=0),
+    "topk": lambda s: np.sort(s, axis=0)[-TOP:].mean(axis=0),
+    "noisy-or": lambda s: -np.expm1(np.log1p(-_clipped(s)).sum(axis=0)),
+    "logit-mean": lambda s: 1 / (1 + np.exp(-np.mean(np.log(_clipped(s)) - np.log1p(-_clipped(s)), axis=0))),
 }
 
 
@@ -54,7 +54,7 @@ def aggregate(scores: Scores, patient: NDArray[Any], how: str) -> list[tuple[str
         return []
     patients, index = np.unique(patient.astype(str), return_inverse=True)
     groups = np.split(scores[np.argsort(index, kind="stable")], np.cumsum(np.bincount(index))[:-1])
-    return [(str(p), AGGREGATORS[how](g), len(g)) for p, g in zip(patients, groups, strict=True)]
+    return [(str(p), float(AGGREGATORS[how](g)), len(g)) for p, g in zip(patients, groups, strict=True)]
 
 
 def patient_predictions(

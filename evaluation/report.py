@@ -1,19 +1,22 @@
-"""Assessments -> report.json and one self-contained report.html."""
+"""Sections -> report.json and one self-contained report.html."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-import shlex
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation.assess import Assessment
+from evaluation import origin, results
+from evaluation.assess import Assessment, without_nan
 from evaluation.compare import Comparison
 from evaluation.figures import Drawing
-from evaluation.metrics import METRICS
 from evaluation.runs import Run
-from evaluation.summary import interval_text, number
+from evaluation.sections import Cell, Section, Sheet
+from evaluation.summary import number
 
 
 def leaks_of(runs: Sequence[Run]) -> dict[str, str]:
@@ -33,35 +36,42 @@ def write_json(
     verdict: Sequence[str],
     pairs: Sequence[Comparison],
     provenance: dict[str, Any],
+    sections: Sequence[Section] = (),
 ) -> None:
-    """Everything that the report says, for programs."""
-    content = {
-        "format": "mgmt-radiogenomics/report",
-        "format_version": 1,
-        "verdict": list(verdict),
-        "leaks": leaks_of(runs),
-        "random_weights": has_random_weights(runs),
-        "comparisons": [{**vars(c), "verdict": c.verdict} for c in pairs],
-        "results": [a.as_dict() for a in assessments],
-        "runs": {r.name: {k: v for k, v in r.about.items() if k != "folds"} for r in runs},
-        "provenance": provenance,
-    }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    """Everything that the report says, for programs; `sections` are those beyond the results themselves."""
+    _check_keys(sections)
+    _write_json(
+        path,
+        {
+            "format": "mgmt-radiogenomics/report",
+            "format_version": 1,
+            "verdict": list(verdict),
+            "leaks": leaks_of(runs),
+            "random_weights": has_random_weights(runs),
+            "comparisons": [{**vars(c), "verdict": c.verdict} for c in pairs],
+            "results": [a.as_dict() for a in assessments],
+            "sections": {s.key: {"words": s.words, **without_nan(s.data)} for s in sections},
+            "runs": {r.name: {k: v for k, v in r.about.items() if k != "folds"} for r in runs},
+            "provenance": provenance,
+        },
+    )
 
 
 def write_scores_json(
     path: Path, results: Sequence[Assessment], warning: str, digest: str, provenance: dict[str, Any]
 ) -> None:
     """The metrics of fitted heads on new patients, for programs."""
-    content = {
-        "format": "mgmt-radiogenomics/scores",
-        "format_version": 1,
-        "warning": warning or None,
-        "features_digest": digest,
-        "results": [a.as_dict() for a in results],
-        "provenance": provenance,
-    }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    _write_json(
+        path,
+        {
+            "format": "mgmt-radiogenomics/scores",
+            "format_version": 1,
+            "warning": warning or None,
+            "features_digest": digest,
+            "results": [a.as_dict() for a in results],
+            "provenance": provenance,
+        },
+    )
 
 
 def write_html(
@@ -74,52 +84,115 @@ def write_html(
     training: Sequence[Drawing],
     pairs: Sequence[Comparison],
     provenance: dict[str, Any],
+    sections: Sequence[Section] = (),
 ) -> None:
-    """The report as one file that opens offline; every value is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    """The report as one file that opens offline; `sections` stand between the figures of each head and the cohort."""
+    leaks = leaks_of(runs)
+    warnings = [
+        f"{run}: {leak}. This run reproduces the notebook's slice split; its figures do not hold for a new patient."
+        for run, leak in leaks.items()
+    ]
+    if has_random_weights(runs):
+        warnings.insert(
+            0,
+            "RANDOM WEIGHTS: the network that made these features was never trained. No figure below says anything about MRI.",
+        )
+    whole = [
+        results.results_section(assessments, overview, leaks),
+        results.metrics_section(assessments, leaks),
+        results.certainty_section(assessments, leaks),
+        *([results.pairs_section(pairs)] if pairs else []),
+        *([results.slices_section(assessments, leaks)] if any(a.level == "slice" for a in assessments) else []),
+        results.heads_section(assessments, panels, training),
+        *sections,
+        origin.cohort_section(runs),
+        origin.provenance_section(runs),
+    ]
+    names = ", ".join(r.name for r in runs)
+    questions = "; and of ".join(dict.fromkeys(r.about["question"] for r in runs))
+    _write_page(
+        path,
+        title=f"Report: {names}",
+        heading=f"What the heads can tell of {questions}",
+        subtitle=f"Runs: {names}. Research software; not a medical device.",
+        warnings=warnings,
+        words=verdict,
+        sections=whole,
+        footer=origin.made_by(provenance),
+    )
 
+
+def write_sections(
+    path: Path, title: str, words: Sequence[str], sections: Sequence[Section], provenance: dict[str, Any]
+) -> None:
+    """A page of its own in the style of the report: `words` lead, `sections` follow."""
+    _write_page(
+        path,
+        title=title,
+        heading=title,
+        subtitle="Research software; not a medical device.",
+        warnings=[],
+        words=words,
+        sections=sections,
+        footer=origin.made_by(provenance),
+    )
+
+
+def _write_page(path: Path, *, sections: Sequence[Section], **texts: Any) -> None:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    _check_keys(sections)
+    folder = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"interval": interval_text, "number": number, "shell": _shell}
-    slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
-    page = environment.get_template("report.html.jinja").render(
-        verdict=verdict,
-        questions=list(dict.fromkeys(r.about["question"] for r in runs)),
-        leaks=leaks_of(runs),
-        random_weights=has_random_weights(runs),
-        patients=[a for a in assessments if a.level == "patient"],
-        slices=slices,
-        metrics={name: title for name, (title, _, _) in METRICS.items()},
-        runs=runs,
-        cohorts=[_cohort(r) for r in runs],
-        overview=overview,
-        panels=panels,
-        training=training,
-        pairs=pairs,
-        provenance=provenance,
-    )
+        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    environment.filters |= {
+        "cell": cell_text, "alignment": _alignment, "breakable": _breakable, "anchor": _anchor, "digest": _digest
+    }  # fmt: skip
+    style, script = (Markup((folder / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
+    page = environment.get_template("page.html.jinja").render(style=style, script=script, sections=sections, **texts)
     path.write_text(page, encoding="utf-8")
 
 
-def _shell(command: Sequence[str]) -> str:
-    return shlex.join(["python", *command])
+def cell_text(cell: Cell) -> str:
+    """A cell as it is shown."""
+    return number(cell) if cell is None or isinstance(cell, float) else str(cell)
 
 
-def _cohort(run: Run) -> dict[str, Any]:
-    people = run.about["patients"]
-    labels = people["labels"]
-    return {
-        "n": len(labels),
-        "positive": sum(labels.values()),
-        "join": run.about["join"],
-        "missing": {q: who for q, who in people["missing_sequence"].items() if who},
-        "skipped": run.about["features"]["skipped"],
-        "settings": {
-            k: v for k, v in run.about["features"]["settings"].items() if k not in ("format", "format_version")
-        },
-    }
+def _alignment(sheet: Sheet) -> list[Any]:
+    """The class attribute of each column: numbers and intervals, and words where they lack, stand to the right."""
+    from markupsafe import Markup
+
+    def kind(cell: Cell) -> str:
+        text = cell_text(cell).replace("n/a", "0").replace(" to ", " ")
+        return "".join(("w" * bool(re.search("[A-Za-z]", text)), "n" * bool(re.search("[0-9]", text))))
+
+    kinds = [{kind(row[i]) for row in sheet.rows} for i in range(len(sheet.columns))]
+    return [Markup(' class="n"') if i and "n" in k and "wn" not in k else "" for i, k in enumerate(kinds)]
+
+
+def _breakable(text: str) -> Any:
+    """A name that may be broken after each +, so that the name of a fused result does not widen its column."""
+    from markupsafe import Markup, escape
+
+    return escape(text).replace("+", Markup("+<wbr>"))
+
+
+def _anchor(key: str) -> str:
+    """A key as the id of an element, which takes no spaces."""
+    return re.sub(r"[^\w.-]+", "-", key)
+
+
+def _digest(text: str) -> str:
+    """What a Content-Security-Policy calls an inline style or script, so that it lets in no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _check_keys(sections: Sequence[Section]) -> None:
+    keys = [s.key for s in sections]
+    assert len(keys) == len(set(keys)), f"two sections have one key: {keys}"
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")

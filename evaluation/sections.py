@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,17 @@ Cell = str | int | float | None
 
 @dataclass
 class Sheet:
-    """A table of the report. The first column names the row; a float is shown with three digits, None as n/a."""
+    """A table of the report. The first column names the row; a float is shown with three digits, None as n/a.
+
+    browse : what a row is ('patients') in a table that can be sorted, and filtered by its first column; '' for a plain one
+    choice : the column whose values can be chosen from, in a table to browse
+    """
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    browse: str = ""
+    choice: str = ""
 
 
 @dataclass
@@ -35,3 +41,9 @@ class Section:
     drawings: list[Drawing] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     folded: bool = False
+
+
+def result_name(key: tuple[str, str, str], runs: Collection[str] = (), leaks: Collection[str] = ()) -> str:
+    """'boosted, T1wCE' of a (run, head, sequence), with the run where there are several, and with its leak."""
+    run, head, sequence = key
+    return f"{head}, {sequence}{f' ({run})' * (len(set(runs)) > 1)}{' LEAKS' * (run in leaks)}"

@@ -10,6 +10,7 @@ from evaluation.patients import Prediction
 from evaluation.runs import group
 
 FEW_PATIENTS = 10  # in a class, below which the verdict says nothing
+CHOSEN = "chosen"  # the sequence of a tuned result, and the head of the best head of each fold
 
 
 def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[str]:
@@ -18,21 +19,21 @@ def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[
 
 
 def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: bool = True) -> list[str]:
-    """One line per assessment: patients, AUC with interval, mean fold AUC, accuracy and its baseline.
+    """One line per assessment: patients, mean AUC by fold with interval, pooled AUC, accuracy and its baseline.
 
     Without `folds` (new patients) there is nothing to pool. A last line says where patients are too few.
     """
     width = max([len(a.sequence) for a in assessments] + [8])
-    titles = ("AUC pooled (95 % CI)", f"{'AUC by fold':>11}") if folds else ("AUC (95 % CI)", "")
+    titles = ("AUC by fold (95 % CI)", f"{'pooled':>6}") if folds else ("AUC (95 % CI)", "")
     lines = ["", leak] if leak else [""]
     lines.append(
         f"{'head':9} {'sequence':{width}} {'patients':>8}  {titles[0]:21} {titles[1]}  {'accuracy':>8} {'majority':>8}"
     )
     for a in assessments:
         v = a.values
-        by_fold = f"{number(a.mean_fold_auc):>11}" if folds else ""
+        pooled = f"{number(v['auc']['estimate']):>6}" if folds else ""
         lines.append(
-            f"{a.head:9} {a.sequence:{width}} {a.n_patients:8}  {interval_text(v['auc']):21} {by_fold}  "
+            f"{a.head:9} {a.sequence:{width}} {a.n_patients:8}  {interval_text(a.by_fold):21} {pooled}  "
             f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
         )
     if any(min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS for a in assessments):
@@ -42,9 +43,9 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: boo
     return lines
 
 
-def interval_text(value: dict[str, float]) -> str:
-    """'0.612 (0.53-0.69)'; an interval without width comes from too few patients and is not shown."""
-    if value["low"] == value["high"]:
+def interval_text(value: Mapping[str, float]) -> str:
+    """'0.612 (0.53-0.69)'; without an interval, or with one without width (too few patients): '0.612 (n/a)'."""
+    if not value["low"] < value["high"]:
         return f"{number(value['estimate'])} (n/a)"
     return f"{number(value['estimate'])} ({number(value['low'], 2)}-{number(value['high'], 2)})"
 
@@ -59,11 +60,12 @@ def verdict(
     leaks: Mapping[str, str],
     random_weights: bool,
     questions: Mapping[str, str] | None = None,
+    shuffled: Mapping[tuple[str, str, str], float] | None = None,
 ) -> list[str]:
     """What the figures mean for a new patient, in words. One sentence per entry.
 
     `questions` : {run: what its label stands for}; runs of one question are judged together, since the best of them is
-    picked after looking at them all.
+    picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels}, where it is known.
     """
     out = []
     if random_weights:
@@ -72,10 +74,10 @@ def verdict(
         )
     honest: dict[str, list[Assessment]] = {}
     for a in assessments:
-        if a.level == "patient" and a.run not in leaks and not math.isnan(a.values["auc"]["estimate"]):
+        if a.level == "patient" and a.run not in leaks and not math.isnan(a.by_fold["estimate"]):
             honest.setdefault((questions or {}).get(a.run, ""), []).append(a)
     for question, results in honest.items():
-        sentences = _judge(results)
+        sentences = _judge(results, shuffled or {})
         out += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
     if not honest:
         out.append(
@@ -88,36 +90,51 @@ def verdict(
     return out
 
 
-def _judge(results: Sequence[Assessment]) -> list[str]:
-    best = max(results, key=lambda a: a.values["auc"]["estimate"])
-    auc, k = best.values["auc"], len(results)
+def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str], float]) -> list[str]:
+    nested = [a for a in results if a.sequence == CHOSEN]
+    nested = [a for a in nested if a.head == CHOSEN] or nested
+    best = nested[0] if len(nested) == 1 else max(results, key=lambda a: a.by_fold["estimate"])
+    auc, k = best.by_fold, 1 if len(nested) == 1 else len(results)
     positive, negative = best.n_positive, best.n_patients - best.n_positive
     if min(positive, negative) < FEW_PATIENTS:
         return [
             f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "
             f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."
         ]
-    picked = f"the highest of {k} patient-level results is " if k > 1 else ""
+    picked = f"the highest of {k} patient-level results is " if k > 1 else "chosen on inner folds, " if nested else ""
+    p = shuffled.get((best.run, best.head, best.sequence))
     out = [
-        f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), AUC {number(auc['estimate'])}, 95 % interval "
-        f"{number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients ({positive} positive)."
+        f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), mean AUC of the test folds "
+        f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients "
+        f"({positive} positive){'' if p is None else f'; p = {p_text(p)} over shuffled labels'}."
     ]
-    if auc["high"] < 0.5:
+    if math.isnan(auc["low"]):
+        out.append("There is no interval, since a fold holds fewer than two patients of a class: use fewer --folds.")
+    elif auc["high"] < 0.5:
         out.append("Its interval lies below 0.5: no better than chance.")
     elif auc["low"] <= 0.5:
         out.append("Its interval contains 0.5: this is not distinguishable from chance.")
-    elif k > 1:
-        out.append(
-            f"Its own interval lies above 0.5. But it was picked after looking at {k} results, and the highest of {k} is optimistic even "
-            "where there is nothing to find: expect less on new patients."
-        )
+    elif k == 1:
+        out.append("Its interval lies above 0.5: better than chance.")
     else:
+        corrected = min(1.0, k * auc["p"])
+        stands = "still better than chance" if corrected < 0.05 else "not distinguishable from chance any more"
         out.append(
-            "Its interval lies above 0.5, though intervals of cross-validated scores are too narrow (see below)."
+            f"Its own interval lies above 0.5, but it was picked after looking at {k} results. Corrected for that (Bonferroni) "
+            f"p = {p_text(corrected)}: {stands}. Its AUC is optimistic all the same; --tune picks without looking."
         )
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"
     out.append(
         f"Its accuracy of {number(accuracy)} is {relation} the {number(best.majority_accuracy)} that always guessing the larger class gives."
     )
+    if best.power["detectable"] is not None and not math.isnan(best.power["detectable"]):
+        out.append(
+            f"With this many patients an AUC of {number(best.power['detectable'], 2)} or more would be told from 0.5 four times in five."
+        )
     return out
+
+
+def p_text(p: float) -> str:
+    """'0.034', or '< 0.001'."""
+    return "< 0.001" if p < 0.001 else number(p)

@@ -30,6 +30,13 @@ def parser() -> argparse.ArgumentParser:
     phantom.add_argument("--seed", type=int, default=0, help="default: 0")
     phantom.add_argument("--slices", type=int, default=24, help="of each series (default: 24)")
     phantom.add_argument("--sequence", nargs="+", default=["FLAIR", "T1w", "T1wCE", "T2w"], help="default: all four")
+    phantom.add_argument(
+        "--shortcut",
+        type=int,
+        default=0,
+        metavar="N",
+        help="plant a signal that is not anatomy: N more slices in each series of a positive (default: 0, none)",
+    )
     return p
 
 
@@ -55,8 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 seed=args.seed,
                 slices=args.slices,
                 sequences=tuple(args.sequence),
+                shortcut=args.shortcut,
             )
-            print(f"{folder}: {args.patients} patients; the best possible AUC is {ideal_auc(args.effect):.3f}")
+            best = f"{ideal_auc(args.effect):.3f}"
+            planted = f" by anatomy; positives have {args.shortcut} more slices" if args.shortcut else ""
+            print(f"{folder}: {args.patients} patients; the best possible AUC is {best}{planted}")
     except ValueError as error:
         print(f"python -m features: {error}", file=sys.stderr)
         return 2

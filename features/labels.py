@@ -100,20 +100,29 @@ def read_labels(
     id_at = header.index(_column(path, header, patient_column, PATIENT_COLUMNS, "--patient-column"))
     column = _column(path, header, label_column, LABEL_COLUMNS, "--label-column")
     label_at = header.index(column)
-    cells = [row[label_at] for _, row in rows]
-    parse, meaning = _parser(path, column, cells, positive, negative)
+    values, meaning = parse_labels(path, column, [(n, row[label_at]) for n, row in rows], positive, negative)
     labels = Labels(path, column, {}, meaning)
-    for number, row in rows:
+    for (number, row), value in zip(rows, values, strict=True):
         patient, cell = row[id_at], row[label_at]
         if not patient:
             raise ValueError(f"{str(path)!r}, row {number}: the patient id is blank")
-        value = None if cell.lower() in MISSING_WORDS else parse(cell, number)
         if value is None and cell.lower() not in MISSING_WORDS:
             labels.other[cell] = labels.other.get(cell, 0) + 1
         if patient in labels.values and labels.values[patient] != value:
             raise ValueError(f"{str(path)!r}, row {number}: patient {patient!r} has two different labels; keep one")
         labels.values[patient] = value
     return labels
+
+
+def parse_labels(
+    path: Path, column: str, cells: Sequence[tuple[int, str]], positive: str | None = None, negative: str | None = None
+) -> tuple[list[int | None], str]:
+    """(line number, cell) of a label column -> 0, 1 or None for each, and what 1 and 0 stand for.
+
+    `positive` and `negative` as for `read_labels`; raises ValueError for a value that they do not cover.
+    """
+    parse, meaning = _parser(path, column, [cell for _, cell in cells], positive, negative)
+    return [None if cell.lower() in MISSING_WORDS else parse(cell, number) for number, cell in cells], meaning
 
 
 def match_ids(patients: Iterable[str], names: Iterable[str], where: str) -> dict[str, str]:

@@ -201,20 +201,24 @@ def make_phantom(
     slices: int = 24,
     sequences: tuple[str, ...] = SEQUENCES,
     matrix: int = 192,
+    shortcut: int = 0,
 ) -> Path:
     """Write a cohort and return the path of its train/ folder. The same arguments give byte-identical files.
 
     Writes OUT/train/<id>/<sequence>/Image-N.dcm (uint16, `matrix` x `matrix` pixels over 240 mm), then
     OUT/train_labels.csv (BraTS21ID, MGMT_value; the classes differ in size by at most one) and the truth,
     OUT/phantom_truth.csv (also latent, necrotic fraction, radius in mm, side, plane per sequence). Each
-    series has `slices` slices in a random plane; from 6 on, some at both ends are blank. ValueError where an
-    argument is out of its range, or where `out` already holds a cohort: nothing is ever overwritten.
+    series has `slices` slices in a random plane; from 6 on, some at both ends are blank. `shortcut` plants a
+    signal that is not anatomy: positives are cut into so many more, thinner slices, which `ideal_auc` does not
+    count. ValueError where an argument is out of its range, or where `out` already holds a cohort: nothing is
+    ever overwritten.
     """
     out = Path(out)
     for name, value, least, most in (
         ("patients", patients, 2, 50_000),
         ("slices", slices, 1, 1000),
         ("matrix", matrix, 16, 2048),
+        ("shortcut", shortcut, 0, 1000),
         ("seed", seed, 0, 2**63),
     ):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
@@ -232,16 +236,16 @@ def make_phantom(
     for number, (key, label) in enumerate(zip(ids, labels, strict=True), start=1):
         name = f"{key:05d}"
         patient = make_patient(int(label), effect, np.random.default_rng([seed, number, 0]), sequences)
-        planes = []
+        planes, n_slices = [], int(slices + shortcut * label)
         for s, sequence in enumerate(SEQUENCES):
             if sequence not in sequences:
                 planes.append("")
                 continue
             layout = np.random.default_rng([seed, number, 1 + s])
             planes.append(str(layout.choice(list(_PLANES))))
-            origin = (int(seed), float(effect), int(slices), int(matrix), name)
+            origin = (int(seed), float(effect), n_slices, int(matrix), name)
             folder = out / "train" / name / sequence
-            _write_series(folder, patient, sequence, planes[-1], slices, matrix, origin, layout)
+            _write_series(folder, patient, sequence, planes[-1], n_slices, matrix, origin, layout)
         rows.append(f"{name},{label}")
         numbers = f"{patient.latent:.6f},{patient.necrotic_fraction:.6f},{patient.radius_mm:.3f}"
         truth.append(f"{name},{label},{numbers},{patient.side},{','.join(planes)}")

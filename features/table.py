@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.hdf5 import Cache, file_sha256
+from features.hdf5 import COLUMNS, Cache, file_sha256
 from features.labels import match_ids, read_csv
 from features.scans import SEQUENCES, match_sequence, natural_key
 
 MISSING_CELLS = ("", "na", "nan", "n/a")
+DIGEST = COLUMNS["pixel_digest"]
 CSV_SEQUENCE = "table"  # what a CSV of features is called where a sequence name is expected
 
 
@@ -27,6 +28,7 @@ class Table:
     patient : (n,) str
     view : (n,) int16, 0 = the image itself, else an augmented view: to train on, never to score
     slice_id : (n,) str, `source#instance`; the patient id for pooled rows
+    digest : (n,) 32 bytes of the pixels, b"" for a blank slice; (0,) where rows are no slices
     missing : patients of the source that have no usable row here
     """
 
@@ -37,11 +39,17 @@ class Table:
     slice_id: NDArray[Any]
     missing: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)  # of a CSV table
+    digest: NDArray[Any] = field(default_factory=lambda: np.empty(0, DIGEST))
 
     def take(self, keep: NDArray[Any]) -> Table:
         """The rows of a mask or index."""
         return replace(
-            self, X=self.X[keep], patient=self.patient[keep], view=self.view[keep], slice_id=self.slice_id[keep]
+            self,
+            X=self.X[keep],
+            patient=self.patient[keep],
+            view=self.view[keep],
+            slice_id=self.slice_id[keep],
+            digest=self.digest[keep] if len(self.digest) else self.digest,
         )
 
     def of_patients(self, patients: Sequence[str]) -> Table:
@@ -143,7 +151,7 @@ def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool
             first = int(cache.series["first_row"][k])
             rows = np.arange(first, first + int(cache.series["n_rows"][k]))
             images = rows[view[rows] == 0]
-            kept = _choose(images if keep_blank else images[brain[images] > 0], brain, slices)
+            kept = choose(images, brain, slices, keep_blank)
             if len(kept):
                 # Views come in blocks as long as the images, in the same order.
                 n_views = len(rows) // len(images)
@@ -157,8 +165,9 @@ def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool
             object,
         )
         patient = cache.column("patient", rows)
+        digest = np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b"")  # blank slices are all alike
         missing = sorted(set(source.patients) - set(with_rows), key=natural_key)
-        return Table(sequence, X, patient, view[rows], ids, missing)
+        return Table(sequence, X, patient, view[rows], ids, missing, digest=digest)
 
 
 def pool(table: Table) -> Table:
@@ -175,6 +184,7 @@ def pool(table: Table) -> Table:
         patient=names,
         view=np.zeros(len(patients), np.int16),
         slice_id=names.copy(),
+        digest=np.empty(0, DIGEST),
     )
 
 
@@ -217,7 +227,9 @@ def check_slices(mode: str) -> None:
         raise ValueError(f"--slices {mode!r}; expected all, central, first, largest or middle:N")
 
 
-def _choose(rows: NDArray[np.intp], brain: NDArray[np.float32], mode: str) -> NDArray[np.intp]:
+def choose(rows: NDArray[np.intp], brain: NDArray[np.float32], mode: str, keep_blank: bool = False) -> NDArray[np.intp]:
+    """The rows that a slice selection keeps of the images of one series, in order. brain : brain fraction of every row."""
+    rows = rows if keep_blank else rows[brain[rows] > 0]
     if mode == "all" or len(rows) == 0:
         return rows
     if mode == "largest":

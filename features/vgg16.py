@@ -90,24 +90,34 @@ class Embedder:
         }
         own = getattr(keras.applications, BACKBONES[backbone].module).preprocess_input
 
-        def forward(grey: Any) -> Any:
+        def forward(grey: Any) -> tuple[Any, Any]:
             images = tf.repeat(tf.cast(grey, tf.float32)[..., None], 3, axis=-1)  # (n, 224, 224, 3) RGB, 0 ... 255
             images = images / 255.0 if preprocess == "unit" else own(images)
             maps = tf.cast(model(images, training=False), tf.float32)  # (n, 7, 7, dim)
-            return tf.reduce_mean(maps, axis=(1, 2))
+            return tf.reduce_mean(maps, axis=(1, 2)), maps
 
         grey_images = tf.TensorSpec([None, INPUT_SIZE, INPUT_SIZE], tf.uint8)
         self._forward = tf.function(forward, input_signature=[grey_images])
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 224, 224) uint8 -> (n, dim) float32. Raises ValueError where a vector overflows the precision."""
-        vectors = np.empty((len(images), self.dim), np.float32)
+        return self._in_batches(images, 0, (self.dim,))
+
+    def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, 224, 224) uint8 -> (n, h, w, dim) float32, the activations before pooling: 7 x 7 cells.
+
+        Their mean over h and w is the vector that a call gives. Raises ValueError as a call does.
+        """
+        return self._in_batches(images, 1, self.model.output_shape[1:])
+
+    def _in_batches(self, images: NDArray[np.uint8], which: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        out = np.empty((len(images), *shape), np.float32)
         for start in range(0, len(images), self.batch):
             part = slice(start, start + self.batch)
-            vectors[part] = self._forward(images[part]).numpy()
-        if not np.isfinite(vectors).all():
+            out[part] = self._forward(images[part])[which].numpy()
+        if not np.isfinite(out).all():
             raise ValueError(f"features overflow in {self.precision}; extract with --precision float32")
-        return vectors
+        return out
 
 
 def _load(

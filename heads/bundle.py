@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heads.boosted import FittedBoosted
 from heads.crossfit import Fitted
@@ -18,6 +19,7 @@ from heads.logistic import FittedLogistic
 
 FORMAT = "mgmt-radiogenomics/head"
 VERSION = 1
+_PREFIX = "fingerprint/"
 _KINDS: dict[str, type[FittedLogistic] | type[FittedBoosted] | type[FittedDense]] = {
     "logistic": FittedLogistic,
     "boosted": FittedBoosted,
@@ -28,10 +30,12 @@ _KINDS: dict[str, type[FittedLogistic] | type[FittedBoosted] | type[FittedDense]
 @dataclass
 class Bundle:
     """A fitted head and its description: head, sequence, parts, unit, slices, keep_blank, aggregate, train_patients,
-    features (settings of the cache that it was trained on), n_columns, label."""
+    features (settings of the cache that it was trained on), n_columns, label; `kind` too where it was tuned, since `head`
+    may be 'chosen'."""
 
     fitted: Fitted
     about: dict[str, Any]
+    fingerprint: dict[str, NDArray[Any]] = field(default_factory=dict)  # of its training patients; empty in older files
 
 
 def save(path: Path, bundle: Bundle) -> None:
@@ -39,7 +43,8 @@ def save(path: Path, bundle: Bundle) -> None:
     about = {"format": FORMAT, "format_version": VERSION, **bundle.about}
     text = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
     with path.open("xb") as f:
-        np.savez(f, allow_pickle=False, about=text, **bundle.fitted.arrays())
+        marks = {_PREFIX + name: array for name, array in bundle.fingerprint.items()}
+        np.savez(f, allow_pickle=False, about=text, **marks, **bundle.fitted.arrays())
 
 
 def load(path: Path) -> Bundle:
@@ -50,7 +55,8 @@ def load(path: Path) -> Bundle:
         about = json.loads(arrays.pop("about").tobytes())
         if about.get("format") != FORMAT or about.get("format_version") != VERSION:
             raise ValueError(f"format {about.get('format')!r} version {about.get('format_version')}")
-        return Bundle(_KINDS[about["head"]].from_arrays(arrays), about)
+        marks = {n.removeprefix(_PREFIX): arrays.pop(n) for n in list(arrays) if n.startswith(_PREFIX)}
+        return Bundle(_KINDS[about.get("kind", about["head"])].from_arrays(arrays), about, marks)
     except FileNotFoundError:
         raise ValueError(f"the fitted head {str(path)!r} does not exist") from None
     except Exception as error:  # zip, JSON and array readers each raise their own
@@ -82,11 +88,25 @@ def check_features(about: dict[str, Any], settings: dict[str, Any], columns: lis
     return [f"warning: {k} was {theirs.get(k)} in training and is {settings.get(k)} here" for k in different]
 
 
-def check_disjoint(about: dict[str, Any], patients: Iterable[str]) -> None:
-    """Raise ValueError naming the patients, where there are any, that a head is to score and was trained on."""
+def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[Any]]) -> Iterator[Bundle]:
+    """The bundles with the fingerprints of their own sequences; `arrays` : {`<sequence>/<field>`: array}."""
+    for b in bundles:
+        own = {name: a for name, a in arrays.items() if name.split("/")[0] in b.about["parts"]}
+        yield replace(b, fingerprint=own)
+
+
+def check_disjoint(about: dict[str, Any], patients: Iterable[str], copies: Sequence[str] = ()) -> None:
+    """Raise ValueError naming the patients, where there are any, that a head is to score and was trained on.
+
+    patients : by their ids; copies : under other names, in words
+    """
     known = sorted(patients)
-    if known:
+    named = [f"{len(known)} of these patients ({', '.join(known[:8])})"] if known else []
+    if copies:
+        more = f"; and {len(copies) - 8} more" if len(copies) > 8 else ""
+        named.append(f"{len(copies)} under another name ({'; '.join(copies[:8])}{more})")
+    if named:
         raise ValueError(
-            f"{about['head']} on {about['sequence']} was trained on {len(known)} of these patients ({', '.join(known[:8])}); "
+            f"{about['head']} on {about['sequence']} was trained on {' and '.join(named)}; "
             "its scores for them mean nothing. Leave them out, or pass --allow-trained."
         )

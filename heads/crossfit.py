@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,16 +125,23 @@ def _fit(
     seed: int,
     validation: NDArray[np.intp] | None = None,
 ) -> tuple[Fitted, list[dict[str, float]]]:
-    from threadpoolctl import threadpool_limits
-
     if len(np.unique(y)) < 2:
         raise ValueError(
             f"{head.name} on {sequence}: the training patients ({', '.join(sorted(set(patient))[:8])}) all have one label; "
             "fewer --folds or more patients are needed"
         )
-    with threadpool_limits(1), warnings.catch_warnings():
+    with _thread_pools().limit(limits=1), warnings.catch_warnings():
         warnings.simplefilter("error")  # a fit that does not converge must not pass unseen
         return head.fit(X, y, patient_weights(patient), patient=patient, seed=seed, view=view, validation=validation)
+
+
+@cache
+def _thread_pools() -> Any:
+    """The libraries whose threads are held to one; looked for once, since that takes longer than a small fit."""
+    import sklearn.linear_model  # noqa: F401 (loads the linear algebra that is to be found)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _fit_and_score(

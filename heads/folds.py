@@ -34,33 +34,54 @@ class RowSplit:
     validation: NDArray[np.intp] | None = None
 
 
-def patient_folds(labels: Mapping[str, int], *, folds: int, repeats: int, seed: int) -> tuple[list[Fold], str]:
+def patient_folds(
+    labels: Mapping[str, int], *, folds: int, repeats: int, seed: int, groups: Mapping[str, str] | None = None
+) -> tuple[list[Fold], str]:
     """Stratified folds over patients, `repeats` times; the folds and a note in words ("" if there is none).
 
-    Every patient is in one test fold per repeat. The folds depend on the patients, labels and seed alone. With fewer
-    patients in the smaller class than folds, there are as many folds as that class has patients, and the note says so.
-    Raises ValueError with fewer than two patients in a class.
+    Every patient is in one test fold per repeat. The folds depend on the patients, labels, groups and seed alone. With
+    fewer patients in the smaller class than folds, there are as many folds as that class has patients, and the note says
+    so. Raises ValueError with fewer than two patients in a class.
+
+    groups : {patient: group}, the patients that share images; a group stays in one fold and counts once in its class.
+    Patients who are not named stand alone; where all do, the folds are those without `groups`.
     """
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     patients = np.array(sorted(labels), object)
     y = np.array([labels[p] for p in patients], int)
-    positives, negatives = int(y.sum()), int((1 - y).sum())
-    smaller = min(positives, negatives)
+    group = np.unique([(groups or {}).get(p, p) for p in patients], return_inverse=True)[1]
+    positives, negatives = (len(set(group[y == label])) for label in (1, 0))
+    grouped = len(set(group)) < len(patients)
+    smaller, kind = min(positives, negatives), "groups of patients" if grouped else "patients"
     if folds < 2 or repeats < 1:
         raise ValueError(f"--folds {folds} --repeats {repeats}; expected at least 2 folds and 1 repeat")
     if smaller < 2:
-        raise ValueError(f"{positives} positive and {negatives} negative patients; cross-validation needs two of each")
+        raise ValueError(f"{positives} positive and {negatives} negative {kind}; cross-validation needs two of each")
     note = ""
     if folds > smaller:
-        note = f"{folds} folds were asked for, but the smaller class has {smaller} patients: {smaller} folds are used"
+        note = f"{folds} folds were asked for, but the smaller class has {smaller} {kind}: {smaller} folds are used"
         folds = smaller
     out = []
     for repeat in range(repeats):
-        kfold = StratifiedKFold(folds, shuffle=True, random_state=np.random.RandomState((seed, repeat)))  # noqa: NPY002
-        for k, (_, test) in enumerate(kfold.split(y, y)):
+        splitter = StratifiedGroupKFold if grouped else StratifiedKFold
+        kfold = splitter(folds, shuffle=True, random_state=np.random.RandomState((seed, repeat)))  # noqa: NPY002
+        for k, (_, test) in enumerate(kfold.split(y, y, group if grouped else None)):
             out.append(Fold(repeat, k, tuple(str(p) for p in patients[test])))
     return out, note
+
+
+def separated(folds: Sequence[Fold], groups: Mapping[str, str]) -> list[str]:
+    """The patients whose group lies in several folds of a repeat (a split file may do that), sorted."""
+    apart = set()
+    for repeat in {f.repeat for f in folds}:
+        where = {p: f.fold for f in folds if f.repeat == repeat for p in f.test}
+        places: dict[str, set[int]] = {}
+        for patient, group in groups.items():
+            if patient in where:
+                places.setdefault(group, set()).add(where[patient])
+        apart |= {p for p, group in groups.items() if p in where and len(places[group]) > 1}
+    return sorted(apart)
 
 
 def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
@@ -110,6 +131,15 @@ def row_splits(folds: Sequence[Fold], patient: NDArray[Any], view: NDArray[np.in
     for f in folds:
         inside = np.isin(patient.astype(str), np.array(f.test, str))
         out.append(RowSplit(f.repeat, f.fold, np.flatnonzero(~inside), np.flatnonzero(inside & (view == 0))))
+    return out
+
+
+def fold_matrix(folds: Sequence[Fold], patients: Sequence[str]) -> NDArray[np.intp]:
+    """(repeats, n) the fold that tests each patient, -1 where none does."""
+    at = {p: i for i, p in enumerate(patients)}
+    out = np.full((1 + max(f.repeat for f in folds), len(patients)), -1)
+    for f in folds:
+        out[f.repeat, [at[p] for p in f.test]] = f.fold
     return out
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,41 @@ def fold_bundles(
             yield Bundle(r.fitted, {**shared, **own})
 
 
-def check_new(out: Path, *, overwrite: bool) -> None:
-    """Raise ValueError where `out` exists and may not be replaced, or is no run."""
+def check_new(out: Path, *, overwrite: bool, what: str = "run", mark: str = "run.json") -> None:
+    """Raise ValueError where `out` exists and may not be replaced, or is no run (has no file `mark`)."""
     if out.exists() and not overwrite:
-        raise ValueError(f"the run {str(out)!r} exists; choose another --out or pass --overwrite")
-    if out.exists() and not (out / "run.json").exists():
-        raise ValueError(f"{str(out)!r} exists and is not a run (no run.json); it is left alone, choose another --out")
+        raise ValueError(f"the {what} {str(out)!r} exists; choose another --out or pass --overwrite")
+    if out.exists() and not (out / mark).exists():
+        raise ValueError(f"{str(out)!r} exists and is not a {what} (no {mark}); it is left alone, choose another --out")
+
+
+@contextmanager
+def published(out: Path) -> Iterator[Path]:
+    """`with published(out) as folder`: a temporary folder beside `out`, synced and renamed to it when the block is done.
+
+    What was there before is replaced; if the block fails it stays, and the temporary folder goes.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        for written in [*temporary.rglob("*"), temporary]:
+            _sync(written)
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
+            out.rename(old / out.name)
+            try:
+                temporary.rename(out)
+            except BaseException:
+                (old / out.name).rename(out)
+                raise
+            finally:
+                shutil.rmtree(old)
+        else:
+            temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_run(
@@ -101,10 +131,7 @@ def write_run(
     warning column that says so.
     """
     check_new(out, overwrite=overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-    try:
-        temporary.chmod(0o755)
+    with published(out) as temporary:
         leak = about.get("leak")
         for name, columns, rows in (
             ("predictions.csv", PREDICTION_COLUMNS, predictions),
@@ -126,22 +153,6 @@ def write_run(
         digests = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(temporary.glob("*.csv"))}
         about = {**about, "tables": digests}
         (temporary / "run.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        for written in [*temporary.rglob("*"), temporary]:
-            _sync(written)
-        if out.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
-            out.rename(old / out.name)
-            try:
-                temporary.rename(out)
-            except BaseException:
-                (old / out.name).rename(out)
-                raise
-            finally:
-                shutil.rmtree(old)
-        else:
-            temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

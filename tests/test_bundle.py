@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from heads.boosted import Boosted
-from heads.bundle import FORMAT, VERSION, Bundle, check_disjoint, check_features, load, save
+from heads.bundle import FORMAT, VERSION, Bundle, check_disjoint, check_features, load, marked, save
 from heads.crossfit import Fitted, patient_weights
 from heads.dense import FittedDense
 from heads.logistic import Logistic
@@ -193,6 +193,32 @@ def test_patients_of_the_training_are_refused_by_name() -> None:
     check_disjoint(about(), [])
     with pytest.raises(ValueError, match=r"trained on 2 of these patients \(00002, 2\).*--allow-trained"):
         check_disjoint(about(), {"2": "00001", "00002": "00002"})
+
+
+def test_patients_under_another_name_are_refused_by_name() -> None:
+    copies = [f"x{i} is p{i} of the training: FLAIR 9 of 9 slices identical" for i in range(9)]
+    with pytest.raises(
+        ValueError, match=r"trained on 9 under another name \(x0 is p0 .*x7 is p7 [^;]*; and 1 more\)"
+    ) as e:
+        check_disjoint(about(), [], copies)
+    assert "x8" not in str(e.value)
+    with pytest.raises(ValueError, match=r"trained on 1 of these patients \(2\) and 1 under another name \(x0 is p0"):
+        check_disjoint(about(), {"2": "00002"}, copies[:1])
+
+
+def test_a_fingerprint_comes_back_beside_the_head(tmp_path: Path) -> None:
+    marks = {"FLAIR/digest": np.array([2**64 - 1, 7], np.uint64), "FLAIR/patients": np.array(["a", "ö"])}
+    others = {"T2w/digest": np.array([1], np.uint64)}
+    head = fitted_head("dense")
+    (b,) = marked([Bundle(head, about(head="dense", parts=["FLAIR"]))], {**marks, **others})
+    save(tmp_path / "head.npz", b)
+    back = load(tmp_path / "head.npz")
+    assert set(back.fingerprint) == set(marks)
+    assert all(np.array_equal(back.fingerprint[name], marks[name]) for name in marks)
+    assert back.fingerprint["FLAIR/digest"].dtype == np.uint64
+    assert np.array_equal(back.fitted.scores(X), head.scores(X))
+    save(tmp_path / "without.npz", Bundle(head, about(head="dense")))
+    assert load(tmp_path / "without.npz").fingerprint == {}
 
 
 def test_no_door_or_room_can_unpickle() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
 from evaluation.compare import compare, compare_all, corrected_t_test, holm, sentence
 from evaluation.delong import delong_test
@@ -29,14 +30,31 @@ def sample(n: int, shift_a: float, shift_b: float, seed: int = 0) -> tuple[np.nd
     return y, a, b
 
 
-def test_one_repeat_is_delongs_test() -> None:
+def test_one_repeat_holds_delongs_test() -> None:
     y, a, b = sample(120, 1.5, 0.4)
     c, expected = compare(scored("a", a, y), scored("b", b, y)), delong_test(y, a, b)
     assert c is not None
-    assert (c.difference, c.p) == pytest.approx((expected.difference, expected.p), abs=1e-12)
-    assert (c.low, c.high) == pytest.approx(
-        (c.difference - 1.959963984540054 * expected.se, c.difference + 1.959963984540054 * expected.se)
-    )
+    assert c.p_delong == pytest.approx(expected.p, abs=1e-12)
+    assert c.p > expected.p  # the training sample counts too
+
+
+def test_heads_that_were_trained_on_others_are_compared_as_delong_does() -> None:
+    y, a, b = sample(400, 1.0, 0.6)
+    c, expected = compare(scored("a", a, y, folds=1), scored("b", b, y, folds=1)), delong_test(y, a, b)
+    assert c is not None
+    assert c.difference == pytest.approx(expected.difference, abs=1e-12)
+    assert c.p == pytest.approx(expected.p, rel=0.03)  # DeLong's variance counts the interaction twice
+    assert (c.high - c.low) / 2 == pytest.approx(1.959964 * expected.se, rel=0.01)
+    assert (c.bootstrap_low, c.bootstrap_high) == pytest.approx((c.low, c.high), abs=0.02)
+
+
+def test_the_difference_by_fold_is_that_of_the_mean_fold_aucs() -> None:
+    y, a, b = sample(120, 1.5, 0.4)
+    c = compare(scored("a", a, y), scored("b", b, y))
+    assert c is not None
+    folds = [np.arange(120) % 5 == f for f in range(5)]
+    means = [np.mean([roc_auc_score(y[i], s[i]) for i in folds]) for s in (a, b)]
+    assert c.difference == pytest.approx(means[0] - means[1], abs=1e-12)
 
 
 def test_only_common_patients_count() -> None:
@@ -44,7 +62,7 @@ def test_only_common_patients_count() -> None:
     c = compare(scored("a", a, y), scored("b", b[40:], y[40:], first=40))
     assert c is not None
     assert c.n_patients == 80
-    assert c.p == pytest.approx(delong_test(y[40:], a[40:], b[40:]).p, abs=1e-12)
+    assert c.p_delong == pytest.approx(delong_test(y[40:], a[40:], b[40:]).p, abs=1e-12)
 
 
 def test_repeats_share_their_patients() -> None:
@@ -53,6 +71,7 @@ def test_repeats_share_their_patients() -> None:
     assert once is not None
     assert thrice is not None
     assert thrice.p == pytest.approx(once.p, rel=1e-9)  # the same scores three times are no new evidence
+    assert thrice.p_delong == pytest.approx(once.p_delong, rel=1e-9)
 
 
 def test_holm_by_hand_and_in_any_order() -> None:
@@ -93,14 +112,20 @@ def test_under_no_difference_one_pair_in_twenty_is_significant() -> None:
 
 def _null_pair(seed: int) -> tuple[Scored, Scored]:
     y, a, b = sample(60, 0.8, 0.8, seed)
-    return scored("a", a, y), scored("b", b, y)
+    return scored("a", a, y, folds=1), scored("b", b, y, folds=1)
 
 
 def test_folds_that_differ_are_not_tested_by_fold() -> None:
     y, a, b = sample(60, 1.0, 1.0)
-    c = compare(scored("a", a, y), scored("b", b, y, folds=4))
+    c = compare(scored("a", a, y), scored("b", b, y, folds=3))
     assert c is not None
     assert c.p_folds is None
+
+
+def test_folds_without_two_of_a_class_are_not_compared() -> None:
+    y, a, b = sample(60, 1.0, 1.0)
+    assert compare(scored("a", a, y, folds=4), scored("b", b, y, folds=4)) is None  # each fold holds one class
+    assert compare(scored("a", a, y, folds=29), scored("b", b, y, folds=29)) is None
 
 
 def test_too_few_patients_are_not_compared_and_other_labels_are_refused() -> None:
@@ -123,7 +148,7 @@ def test_results_of_other_questions_are_not_paired() -> None:
 def test_the_sentence_counts_the_pairs() -> None:
     y, a, b = sample(300, 2.5, 0.0)
     good, bad = scored("good", a, y), scored("bad", b, y)
-    assert sentence([]) == "No two results share 10 patients of each class, so none are compared."
+    assert sentence([]).startswith("No two results share 10 patients of each class")
     assert sentence(compare_all([good, good])).startswith("Among 1 pairs of results there is no detectable difference")
     assert sentence(compare_all([good, bad])).startswith("1 of 1 pairs of results differ detectably")
     assert "good on FLAIR (run) ranks patients better" in sentence(compare_all([good, bad]))

@@ -11,9 +11,11 @@ import pytest
 import evaluate
 import extract_features
 import train_head
+from evaluation import permutation
+from evaluation.leakage import LEAK_COLUMNS
 from features import __main__ as features_main
 from features import hdf5
-from heads import runs
+from heads import learning, ledger, runs
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -52,6 +54,7 @@ def test_every_hdf5_name_is_in_formats() -> None:
 
 def test_every_column_is_in_formats() -> None:
     columns = {*runs.PREDICTION_COLUMNS, *runs.SLICE_COLUMNS, *runs.CURVE_COLUMNS, runs.WARNING_COLUMN}
+    columns |= {*ledger.LEDGER_COLUMNS, *learning.LEARNING_COLUMNS, *LEAK_COLUMNS, *permutation.COLUMNS}
     assert sorted(c for c in columns if f"`{c}`" not in FORMATS) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -36,7 +37,9 @@ def series(
         "instance": np.arange(n, dtype=np.int32),
         "brain_fraction": np.array([0.0 if i in blank else 0.3 + 0.01 * i for i in range(n)], np.float32),
         "view": np.zeros(n, np.int16),
-        "pixel_digest": np.array([f"{i:032x}" for i in range(n)], "S32"),
+        "pixel_digest": np.array(
+            [hashlib.md5(f"{patient}/{sequence}/{i}".encode()).hexdigest() for i in range(n)], "S32"
+        ),
     }
     for name, dtype in hdf5.COLUMNS.items():
         if name not in columns and name not in ("patient", "sequence"):
@@ -129,7 +132,7 @@ def test_predictions_are_out_of_fold_and_carry_their_ids(cohort, tmp_path: Path)
     flair = [r for r in rows if (r["head"], r["sequence"], r["repeat"]) == ("logistic", "FLAIR", "1")]
     assert sorted(r["patient_id"] for r in flair) == [f"{i:05d}" for i in range(20)]
     assert all(int(r["label"]) == int(r["patient_id"]) % 2 for r in rows)
-    assert {r["n_slices"] for r in rows} == {"5"}  # the blank slice is left out
+    assert {r["n_slices"] for r in rows if r["sequence"] != "shortcuts"} == {"5"}  # the blank slice is left out
     assert "00000" not in {r["patient_id"] for r in rows if r["sequence"] == "T2w"}
     slices = table(tmp_path / "r" / "slices.csv")
     mine = [
@@ -386,7 +389,8 @@ def test_augmented_views_train_but_are_never_scored(tmp_path: Path) -> None:
     hdf5.write(tmp_path / "f.h5", {**SETTINGS, "augment": 2}, blocks)
     (tmp_path / "l.csv").write_text("id,label\n" + "".join(f"{i:05d},{i % 2}\n" for i in range(12)))
     assert train(tmp_path / "f.h5", tmp_path / "l.csv", "--head", "logistic", "--out", tmp_path / "r") == 0
-    assert {r["n_slices"] for r in table(tmp_path / "r" / "predictions.csv")} == {"4"}
+    rows = [r for r in table(tmp_path / "r" / "predictions.csv") if r["sequence"] != "shortcuts"]
+    assert {r["n_slices"] for r in rows} == {"4"}
     assert len(table(tmp_path / "r" / "slices.csv")) == 12 * 4
 
 
@@ -465,3 +469,62 @@ def test_without_tensorflow_the_dense_head_says_what_to_install(cohort, tmp_path
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert train(cache, labels, "--out", tmp_path / "r") == 2
     assert "pip install -r requirements.txt, or pass --head logistic boosted" in capsys.readouterr().err
+
+
+def test_the_leak_demonstration_is_one_command(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(16, effect=0.0, sequences=("FLAIR",))
+    out = tmp_path / "demonstration"
+    command = (cache, labels, "--demonstrate-leak", 3, "--folds", 4, "--out", out)
+    assert train(*command) == 0
+    printed = capsys.readouterr().out
+    assert "logistic on FLAIR, 3 shuffles of the labels" in printed
+    assert "(16 of 16 test patients are also in training): it LEAKS; the patient split reports" in printed
+    assert "no leak found" in printed
+    assert {p.name for p in out.iterdir()} == {"leak.csv", "leak.json", "leak.png", "leak.svg", "leak.html"}
+    rows = table(out / "leak.csv")
+    assert len(rows) == 2 * 4 * 2  # splits, draws with the true labels, levels
+    assert {(r["head"], r["split"], r["warning"] != "") for r in rows} == {
+        ("logistic", "slice", True),
+        ("logistic", "patient", False),
+    }
+    null = [float(r["auc"]) for r in rows if (r["split"], r["labels"], r["level"]) == ("slice", "shuffled", "patient")]
+    assert min(null) > 0.8
+    about = json.loads((out / "leak.json").read_text())
+    assert {v["split"]: v["leaks"] for v in about["verdicts"]} == {"slice": True, "patient": False}
+    assert about["arguments"]["head"] == ["logistic"]
+    assert about["arguments"]["demonstrate_leak"] == 3
+    assert train(*command) == 2
+    assert "the leak demonstration" in capsys.readouterr().err
+    assert train(*command, "--overwrite", "--seed", 1) == 0
+    assert table(out / "leak.csv") != rows
+    assert not list(tmp_path.glob(".demonstration*"))
+
+
+def test_the_patient_split_of_the_demonstration_is_the_one_of_a_run(cohort, tmp_path: Path) -> None:
+    cache, labels = cohort(16, sequences=("FLAIR",))
+    options = ("--head", "logistic", "--folds", 4, "--seed", 3)
+    assert train(cache, labels, *options, "--demonstrate-leak", 2, "--out", tmp_path / "d") == 0
+    assert train(cache, labels, *options, "--repeats", 1, "--out", tmp_path / "r") == 0
+    (mine,) = [
+        float(r["auc"])
+        for r in table(tmp_path / "d" / "leak.csv")
+        if (r["split"], r["labels"], r["level"]) == ("patient", "true", "patient")
+    ]
+    run = [r for r in table(tmp_path / "r" / "predictions.csv") if r["sequence"] == "FLAIR"]
+    folds = [[r for r in run if r["fold"] == k] for k in "0123"]
+    aucs = [roc_auc_score([int(r["label"]) for r in f], [float(r["score"]) for r in f]) for f in folds]
+    assert mine == pytest.approx(np.mean(aucs), abs=1e-9)
+
+
+def test_the_demonstration_refuses_what_it_cannot_do_and_spares_runs(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(12)
+    for option in (("--split", "slice"), ("--repeats", 2), ("--unit", "patient"), ("--fuse", "scores"), ("--tune", 2)):
+        assert train(cache, labels, "--demonstrate-leak", "--out", tmp_path / "d", *option) == 2
+        assert "--demonstrate-leak runs both splits over slices" in capsys.readouterr().err
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "run.json").write_text("{}")
+    assert train(cache, labels, "--demonstrate-leak", "--out", tmp_path / "r", "--overwrite") == 2
+    assert "is not a leak demonstration (no leak.json); it is left alone" in capsys.readouterr().err
+    (tmp_path / "t.csv").write_text("id,a\n" + "".join(f"{i},{i % 3}\n" for i in range(12)))
+    assert train(tmp_path / "t.csv", labels, "--demonstrate-leak", "--out", tmp_path / "d") == 2
+    assert "is a table of patients; it has no sequences and slices" in capsys.readouterr().err

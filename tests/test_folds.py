@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from heads.folds import Fold, file_folds, leak, leak_sentence, patient_folds, row_splits, slice_split
+from heads.folds import Fold, file_folds, leak, leak_sentence, patient_folds, row_splits, separated, slice_split
 
 LABELS = {f"{i:05}": int(i % 3 == 0) for i in range(30)}  # 10 positive, 20 negative
 
@@ -64,6 +64,48 @@ def test_fewer_folds_are_made_and_said_where_a_class_is_small() -> None:
 def test_impossible_folds_are_refused(labels: dict[str, int], folds: int, repeats: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         patient_folds(labels, folds=folds, repeats=repeats, seed=0)
+
+
+@pytest.mark.parametrize("groups", [None, {}, {"00000": "x", "00001": "y", "stranger": "x"}])
+def test_folds_without_real_groups_are_those_of_stratified_k_fold(groups: dict[str, str] | None) -> None:
+    made, _ = patient_folds(LABELS, folds=5, repeats=3, seed=11, groups=groups)
+    patients, y = np.array(sorted(LABELS)), np.array([LABELS[p] for p in sorted(LABELS)])
+    expected = [
+        tuple(patients[test])
+        for repeat in range(3)
+        for _, test in StratifiedKFold(5, shuffle=True, random_state=np.random.RandomState((11, repeat))).split(y, y)
+    ]
+    assert [f.test for f in made] == expected
+
+
+def test_groups_stay_in_one_fold_of_every_repeat_and_folds_stay_stratified() -> None:
+    groups = {"00000": "a", "00001": "a", "00002": "a", "00010": "b", "00020": "b", "00029": "c", "stranger": "c"}
+    folds, note = patient_folds(LABELS, folds=5, repeats=8, seed=0, groups=groups)
+    assert note == ""
+    assert sorted(p for f in folds if f.repeat == 7 for p in f.test) == sorted(LABELS)
+    for members in ({"00000", "00001", "00002"}, {"00010", "00020"}):
+        homes = [f for f in folds if members & set(f.test)]
+        assert [f.repeat for f in homes] == list(range(8)), "one fold per repeat"
+        assert all(members <= set(f.test) for f in homes)
+    assert all(1 <= sum(LABELS[p] for p in f.test) <= 3 and 4 <= len(f.test) <= 8 for f in folds)
+    assert len({f.test for f in folds}) > 5, "repeats differ"
+    assert separated(folds, groups) == []
+
+
+def test_a_group_counts_once_in_its_class() -> None:
+    labels = {"a": 1, "b": 1, "c": 1, "d": 1} | {f"n{i}": 0 for i in range(9)}
+    folds, note = patient_folds(labels, folds=4, repeats=1, seed=0, groups={"a": "g", "b": "g"})
+    assert note == "4 folds were asked for, but the smaller class has 3 groups of patients: 3 folds are used"
+    assert sorted(sum(labels[p] for p in f.test) for f in folds) == [1, 1, 2]
+    with pytest.raises(ValueError, match="1 positive and 9 negative groups of patients"):
+        patient_folds(labels, folds=4, repeats=1, seed=0, groups=dict.fromkeys("abcd", "g"))
+
+
+def test_patients_put_apart_are_named() -> None:
+    folds = [Fold(0, 0, ("a", "b")), Fold(0, 1, ("c", "d")), Fold(1, 0, ("a", "c")), Fold(1, 1, ("b", "d"))]
+    assert separated(folds, {"a": "g", "b": "g", "d": "h"}) == ["a", "b"], "together in repeat 0 only"
+    assert separated(folds, {"c": "g", "d": "g", "z": "g"}) == ["c", "d"], "z has no fold"
+    assert separated(folds[:2], {"a": "g", "b": "g"}) == separated([], {"a": "g", "b": "g"}) == []
 
 
 def split_file(folder: Path, text: str) -> Path:

@@ -41,6 +41,7 @@ def test_a_cache_of_version_1_opens() -> None:
 def test_a_head_of_version_1_scores() -> None:
     b = bundle.load(FROZEN / "head-v1.npz")
     assert (b.about["head"], b.about["train_patients"]) == ("logistic", ["00002", "00011"])
+    assert b.fingerprint == {}, "fingerprints came later"
     # Standardised (1, 2, 0, 1), weighted 0.5 - 0.5 + 0 + 1, intercept -0.125: the logistic function of 0.875.
     scores = b.fitted.scores(np.array([[2.0, 3.0, 3.0, 5.0]], np.float32))
     assert scores == pytest.approx([1 / (1 + np.exp(-0.875))], abs=1e-15)

@@ -235,6 +235,8 @@ def test_lesion_shows_as_in_glioblastoma() -> None:
         ({"slices": 0}, "slices must be"),
         ({"matrix": 4}, "matrix must be"),
         ({"seed": -1}, "seed must be"),
+        ({"shortcut": -1}, "shortcut must be"),
+        ({"shortcut": 1.5}, "shortcut must be"),
         ({"effect": math.nan}, "effect must be"),
         ({"effect": -1.0}, "effect must be"),
         ({"effect": "big"}, "effect must be"),
@@ -267,6 +269,23 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match="found the file"):
         make_phantom(tmp_path / "file", patients=2)
+
+
+def test_a_planted_shortcut_adds_slices_to_positives_only(tmp_path: Path) -> None:
+    arguments = {"patients": 2, "effect": 0.0, "seed": 1, "slices": 7, "matrix": 48, "sequences": ("T1wCE",)}
+    plain, planted = (make_phantom(tmp_path / str(n), shortcut=n, **arguments) for n in (0, 3))  # type: ignore[arg-type]
+    assert (plain.parent / "phantom_truth.csv").read_bytes() == (planted.parent / "phantom_truth.csv").read_bytes()
+    for row in read_rows(planted.parent / "train_labels.csv"):
+        before, after = tree(plain / row["BraTS21ID"]), tree(planted / row["BraTS21ID"])
+        if row["MGMT_value"] == "0":
+            assert after == before
+            continue
+        assert (len(before), len(after)) == (7, 10)
+        thick, thin = (read_series(root / row["BraTS21ID"] / "T1wCE") for root in (plain, planted))
+        assert thin[0].SliceThickness < thick[0].SliceThickness
+        covered = [np.ptp([d.ImagePositionPatient for d in s if d.pixel_array.any()]) for s in (thick, thin)]
+        assert covered[1] >= covered[0] - float(thick[0].SliceThickness)  # the same brain, cut finer
+        assert not {d.SOPInstanceUID for d in thick} & {d.SOPInstanceUID for d in thin}
 
 
 def test_one_slice_cuts_the_brain() -> None:

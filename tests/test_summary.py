@@ -20,7 +20,8 @@ def result(auc: float = 0.7, low: float = 0.6, high: float = 0.8, **changes: Any
     fields: dict[str, Any] = {
         "run": "run", "head": "logistic", "sequence": "FLAIR", "level": "patient", "n_patients": 100, "n_units": 100,
         "n_positive": 40, "n_repeats": 1, "threshold": "0.5", "replicates": 10, "majority_accuracy": 0.6,
-        "values": values, "fold_auc": [auc], "mean_fold_auc": auc, "n_folds": 5, **changes,
+        "values": values, "fold_auc": [auc], "mean_fold_auc": auc, "n_folds": 5,
+        "by_fold": {"estimate": auc, "low": low, "high": high, "p": 0.004, "u": 1.0}, "power": {"detectable": 0.66}, **changes,
     }  # fmt: skip
     return Assessment(**fields)
 
@@ -32,10 +33,22 @@ def said(*assessments: Assessment, leaks: dict[str, str] | None = None, random_w
 def test_above_chance() -> None:
     text = said(result())
     assert text == (
-        "For a new patient: logistic on FLAIR (run), AUC 0.700, 95 % interval 0.600 to 0.800, from 100 patients (40 "
-        "positive). Its interval lies above 0.5, though intervals of cross-validated scores are too narrow (see below). Its "
-        "accuracy of 0.550 is not above the 0.600 that always guessing the larger class gives."
+        "For a new patient: logistic on FLAIR (run), mean AUC of the test folds 0.700, 95 % interval 0.600 to 0.800, from 100 "
+        "patients (40 positive). Its interval lies above 0.5: better than chance. Its accuracy of 0.550 is not above the 0.600 "
+        "that always guessing the larger class gives. With this many patients an AUC of 0.66 or more would be told from 0.5 "
+        "four times in five."
     )
+
+
+def test_p_over_shuffled_labels_is_said_where_it_is_known() -> None:
+    words = verdict(
+        [result()], {}, False, shuffled={("run", "logistic", "FLAIR"): 0.005, ("run", "dense", "FLAIR"): 0.9}
+    )
+    assert "(40 positive); p = 0.005 over shuffled labels." in words[0]
+
+
+def test_folds_with_one_patient_of_a_class_have_no_interval() -> None:
+    assert "There is no interval, since a fold holds fewer than two patients of a class" in said(result(0.7, NAN, NAN))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.45, 0.8), (0.5, 0.8), (0.3, 0.5)])
@@ -72,23 +85,38 @@ def test_ten_patients_a_class_are_enough_to_speak() -> None:
 
 def test_the_best_of_several_is_doubted() -> None:
     text = said(result(0.6, 0.55, 0.65), result(0.8, 0.7, 0.9, head="dense"), result(0.7))
-    assert "the highest of 3 patient-level results is dense on FLAIR (run), AUC 0.800" in text
+    assert "the highest of 3 patient-level results is dense on FLAIR (run), mean AUC of the test folds 0.800" in text
     assert "picked after looking at 3 results" in text
+    assert "(Bonferroni) p = 0.012: still better than chance" in text  # 3 x 0.004
     assert "optimistic" in text
+
+
+def test_the_choice_among_many_can_explain_a_good_result() -> None:
+    best = result(0.8, 0.7, 0.9, by_fold={"estimate": 0.8, "low": 0.7, "high": 0.9, "p": 0.02, "u": 1.0})
+    assert "p = 0.060: not distinguishable from chance any more" in said(best, result(0.6), result(0.7))
+
+
+def test_what_was_chosen_on_inner_folds_leads_and_was_not_picked() -> None:
+    heads = [result(0.8, 0.7, 0.9, sequence="chosen"), result(0.7, 0.6, 0.8, head="boosted", sequence="chosen")]
+    text = said(*heads, result(0.65, 0.55, 0.75, head="chosen", sequence="chosen"))
+    assert text.startswith(
+        "For a new patient: chosen on inner folds, chosen on chosen (run), mean AUC of the test folds 0.650"
+    )
+    assert "picked after" not in text
+    assert "highest of 2" in said(*heads)  # two tuned heads, and nothing chose between them
 
 
 def test_slice_results_and_results_without_a_number_are_not_candidates() -> None:
     text = said(result(0.99, 0.98, 1.0, level="slice"), result(NAN, NAN, NAN), result(0.6, 0.52, 0.7))
-    assert "AUC 0.600" in text
+    assert "test folds 0.600" in text
     assert "highest of" not in text
 
 
 def test_a_leaking_run_is_named_and_never_the_best() -> None:
     leak = "LEAKS: 3 of 3 test patients are also in training"
     text = said(result(0.99, 0.98, 1.0, run="slices"), result(0.6, 0.52, 0.7), leaks={"slices": leak})
-    assert text.startswith("For a new patient: logistic on FLAIR (run), AUC 0.600")
+    assert text.startswith("For a new patient: logistic on FLAIR (run), mean AUC of the test folds 0.600")
     assert f" slices: {leak}. Its figures measure how well slices of known patients are recognised" in text
-    assert "AUC 0.600" in text
     assert "0.990" not in text
 
 
@@ -108,14 +136,15 @@ def test_numbers() -> None:
     assert [number(x) for x in (0.1234, 1.0, NAN, None)] == ["0.123", "1.000", "n/a", "n/a"]
     assert number(0.126, 2) == "0.13"
     assert interval_text({"estimate": 0.612, "low": 0.528, "high": 0.691}) == "0.612 (0.53-0.69)"
-    assert interval_text({"estimate": NAN, "low": NAN, "high": NAN}) == "n/a (n/a-n/a)"
+    assert interval_text({"estimate": NAN, "low": NAN, "high": NAN}) == "n/a (n/a)"
+    assert interval_text({"estimate": 0.7, "low": NAN, "high": NAN}) == "0.700 (n/a)"
 
 
 def test_the_table_lines_up() -> None:
     lines = table_lines([result(sequence="mean(FLAIR+T2w)"), result(NAN, NAN, NAN, n_patients=7)], "LEAKS: x")
     assert lines[:2] == ["", "LEAKS: x"]
-    assert lines[3] == "logistic  mean(FLAIR+T2w)      100  0.700 (0.60-0.80)           0.700     0.550    0.600"
-    assert lines[4] == "logistic  FLAIR                  7  n/a (n/a-n/a)                 n/a     0.550    0.600"
+    assert lines[3] == "logistic  mean(FLAIR+T2w)      100  0.700 (0.60-0.80)      0.700     0.550    0.600"
+    assert lines[4] == "logistic  FLAIR                  7  n/a (n/a)                n/a     0.550    0.600"
     assert {len(line) for line in lines[2:5]} == {len(lines[3])}
     assert lines[5].startswith("fewer than 10 patients in a class")
     assert len(table_lines([])) == 2
@@ -126,8 +155,8 @@ def test_the_comparison_is_made_of_patients() -> None:
     predictions = [Prediction("r", "h", "q", 0, i // 3, f"p{i}", i % 2, s, 5) for i, s in enumerate(scores)]
     line = comparison_lines(predictions)[-2].split()
     # positives 0.9, 0.3, 0.8 beat negatives 0.1, 0.2, 0.35 in 8 of 9 pairs; by fold: 2 of 2 and 1 of 2 pairs
-    assert line[:4] == ["h", "q", "6", "0.889"]
-    assert line[-3:] == ["0.750", "0.833", "0.500"]
+    assert line[:4] == ["h", "q", "6", "0.750"]
+    assert line[-3:] == ["0.889", "0.833", "0.500"]
 
 
 def test_runs_of_different_questions_are_judged_apart() -> None:

@@ -94,6 +94,20 @@ def test_views_follow_their_slices(source: Source) -> None:
     assert table.X.dtype == np.float32
 
 
+def test_digests_follow_their_rows_and_blank_slices_have_none(tmp_path: Path) -> None:
+    blocks = [series("1", "FLAIR", [0, 0.5, 0.4], views=1), series("2", "FLAIR", [0.3])]
+    for block in blocks:
+        names = [f"{block.patient}{k}{v}".zfill(32) for k, v in block.features.astype(int)]
+        block.columns["pixel_digest"] = np.array(names, "S32")
+    write(tmp_path / "f.h5", SETTINGS, blocks)
+    table = load(open_source(tmp_path / "f.h5"), "FLAIR", keep_blank=True)
+    assert [d[-3:] for d in table.digest.tolist()] == [b"", b"110", b"120", b"", b"111", b"121", b"200"]
+    assert [d[-3:] for d in table.of_patients(["2"]).digest.tolist()] == [b"200"]
+    assert table.take(table.view == 1).digest[1][-3:] == b"111"
+    assert pool(table).digest.shape == concatenate([pool(table)]).digest.shape == (0,)
+    assert pool(table).take(np.array([1])).patient.tolist() == ["2"]
+
+
 def test_a_sequence_where_others_are_missing(source: Source) -> None:
     table = load(source, "T1w")
     assert (table.patient.tolist(), table.missing) == (["11"] * 3, ["2", "10", "12"])

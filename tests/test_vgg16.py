@@ -95,6 +95,25 @@ def test_the_batch_size_does_not_change_the_vectors(vgg16: Embedder, weights: st
     assert relative(one(grey), vgg16(grey)) < 1e-6
 
 
+def test_the_mean_of_the_maps_is_the_embedding_and_keras_has_the_same_maps(
+    vgg16: Embedder, plain, photographs: np.ndarray
+) -> None:
+    from keras.applications.vgg16 import preprocess_input
+
+    grey = photographs[..., 1]
+    maps, vectors = vgg16.maps(grey), vgg16(grey)
+    assert maps.shape == (2, 7, 7, 512)
+    assert maps.dtype == np.float32
+    each = np.linalg.norm(maps.mean(axis=(1, 2)) - vectors, axis=1) / np.linalg.norm(vectors, axis=1)
+    assert each.max() < 1e-5
+    pool = next(layer for layer in plain.layers if layer.name == "block5_pool")
+    rgb = preprocess_input(np.repeat(grey[..., None], 3, axis=-1).astype(np.float32))
+    import keras
+
+    expected = keras.Model(plain.inputs, pool.output).predict(rgb, verbose=0)
+    assert relative(maps, expected) < 1e-4
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 3e-2)])
 def test_lower_precision_stays_close(
     vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float

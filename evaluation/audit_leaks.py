@@ -1,0 +1,188 @@
+"""What the rows of somebody else's predictions are, and who is in training and test at once, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from evaluation.foreign import Foreign
+from evaluation.sections import Section, Sheet
+from evaluation.splits import Split, often_tested
+
+UNSEEN = "Ids alone were compared: one patient under two ids would not be noticed."
+SLIDES = " The file names slides, not patients, and each counts as a patient: two of one patient would not be noticed."
+
+
+def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]) -> Section:
+    """What was read from which column, and what was left out.
+
+    `same` : groups of ids that may be one patient; `notes` : how the ids of split files were tied to patients.
+    """
+    n, patients = len(f.patient), len(set(f.patient))
+    each = Counter(zip(f.patient, f.model, f.repeat, strict=True)).values()
+    models, repeats = len(set(f.model)), len(set(f.repeat))
+    span = str(min(each)) if min(each) == max(each) else f"{min(each)} to {max(each)}"
+    words = [
+        f"{f.name}: {n} rows, {patients} patients, {models} {'results' if models > 1 else 'result'}{f' of {repeats} repeats' * (repeats > 1)}, {span} "
+        f"rows for a patient in each. Read from these columns: {', '.join(f'{what} from {column!r}' for what, column in f.columns.items())}.",
+        f"What is asked: {f.question}.",
+    ]
+    words += notes
+    missing, unlabelled = int(np.isnan(f.score).sum()), int((f.y < 0).sum())
+    if missing or unlabelled:
+        words.append(
+            f"Left out of the figures: {missing} rows without a score, {unlabelled} without a label of either class."
+        )
+    if f.contradictory:
+        words.append(
+            f"{len(f.contradictory)} patients have both labels ({_some(f.contradictory)}). They are left out of the figures; if the "
+            "label belongs to slides and not to patients, this audit's figures do not apply."
+        )
+    if f.shortened:
+        words.append(f"{f.shortened} ids are TCGA barcodes and were cut to the 12 characters that name the patient.")
+    if f.own_slides:
+        words.append(
+            f"The file names slides, not patients: {f.own_slides} rows count as patients of their own. --slides TABLE.csv tells whose they "
+            "are; without it, figures of patients are figures of slides."
+        )
+    if same:
+        words.append(
+            f"{len(same)} groups of ids differ only in zeros or a prefix and count as different patients ({_some(map(' and '.join, same))}). "
+            "Write the ids alike if they are the same."
+        )
+    if f.copies:
+        words.append(
+            f"{f.copies} rows repeat another row word for word, as a rerun that appends to its file leaves them."
+        )
+    scores = f.score[np.isfinite(f.score)]
+    if len(scores) and (scores.min() < 0 or scores.max() > 1):
+        words.append(
+            f"Scores reach from {scores.min():.3g} to {scores.max():.3g}, so they are no probabilities. An AUC uses their order alone; "
+            "calibration is not computed."
+        )
+    if len(np.unique(scores)) == 2:
+        words.append("The scores take two values only, as calls do. Name the column of scores with --score-column.")
+    data = {
+        "rows": n, "patients": patients, "columns": f.columns, "rows_without_score": missing, "rows_without_label": unlabelled,
+        "both_labels": f.contradictory, "slides_as_patients": f.own_slides, "alike": [list(s) for s in same], "copies": f.copies,
+    }  # fmt: skip
+    return Section("audit_rows", "What the file holds", words, data=data)
+
+
+def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
+    """Who is in more than one of training, validation and test.
+
+    `unclear` : folds may be repeats that are not numbered. `data["findings"]` has what belongs into a verdict.
+    """
+    findings = [f"The file itself says: {warning}." for warning in f.warnings]
+    findings += [*_training(splits, f, unclear), *_validation(splits, f)]
+    words = list(findings)
+    if stopped := _all(s.train & s.val for s in splits):
+        words.append(f"{len(stopped)} validation patients are also in training ({_some(stopped)}).")
+    leaked, test = _all(s.leaked for s in splits), _all(s.test for s in splits)
+    if (often := often_tested(splits)) and not leaked:
+        words.append(
+            f"{len(often)} patients are tested in more than one fold, up to {max(often.values())} times: folds that share patients are "
+            "not independent, and their spread is no standard error."
+        )
+    columns = (
+        "Fold",
+        "Training",
+        "Validation",
+        "Test",
+        "Test in training",
+        "Test in validation",
+        "Test in training: who",
+    )
+    table = [
+        (s.name, len(s.train), len(s.val), len(s.test), len(s.leaked), len(s.selected), _some(s.leaked) or "nobody")
+        for s in splits
+    ]
+    keys = ("name", "train", "val", "test", "test_in_training", "test_in_validation")
+    data = {
+        "findings": findings,
+        "leaks": any("LEAKS: " in w for w in findings),
+        "training_known": any(s.train and s.test for s in splits),
+        "test_patients": len(test),
+        "in_training": sorted(leaked),
+        "in_validation": sorted(_all(s.selected for s in splits)),
+        "folds": [dict(zip(keys, row, strict=False)) for row in table],
+    }
+    sheets = [Sheet("Patients by fold", columns, table)] if splits else []
+    return Section("audit_leaks", "Leaks", words, sheets, data=data)
+
+
+def _training(splits: Sequence[Split], f: Foreign, unclear: bool) -> list[str]:
+    """Whether tested patients were in training."""
+    leaked, train, test = _all(s.leaked for s in splits), _all(s.train for s in splits), _all(s.test for s in splits)
+    whose = SLIDES * bool(f.own_slides)
+    if not train or not test:
+        most = max(Counter(zip(f.patient, f.model, f.repeat, strict=True)).values())
+        rows = f" With up to {most} rows per patient, rows may have been split instead of patients." * (most > 1)
+        return [
+            f"A leak cannot be ruled out: nothing says who trained.{rows} A column fold or split beside each row would tell, or the "
+            f"split files (--splits).{whose}"
+        ]
+    scored = {
+        p
+        for p, s, part in zip(f.patient, f.score, f.part, strict=True)
+        if np.isfinite(s) and (part or "test") == "test"
+    }
+    told = [s for s in splits if not s.assumed]
+    trained = (scored & _all(s.train for s in told)) - _all(s.test for s in told)
+    known = "The figures measure how well known patients are recognised, and do not hold for a new patient."
+    out = []
+    if leaked and unclear:
+        out.append(
+            f"NOT CLEAR: {len(leaked)} of {len(test)} test patients are in more than one fold ({_some(leaked)}). If these are the folds of one "
+            "cross-validation, they were also in training; if they are repeats, they may not have been. A column repeat would tell."
+        )
+    elif leaked:
+        assumed = any(s.assumed and s.leaked for s in splits)
+        basis = ", since their rows lie in several folds and the other folds train" * assumed
+        out.append(
+            f"LEAKS: {len(leaked)} of {len(test)} test patients are also in training{basis} ({_some(leaked)}). {known}"
+        )
+    if trained:
+        out.append(
+            f"LEAKS: {len(trained)} of {len(scored)} patients with scores are in training and in no test set ({_some(trained)}). {known}"
+        )
+    if not out:
+        folds = f"{len(splits)} folds" if len(splits) > 1 else "one fold"
+        basis = ", if the other folds trained each" * any(s.assumed for s in splits)
+        out.append(
+            f"No leak found: none of {len(test)} test patients is in training in {folds}{basis}. {UNSEEN}{whose}"
+        )
+    return out
+
+
+def _validation(splits: Sequence[Split], f: Foreign) -> list[str]:
+    """Whether what was chosen on validation patients was chosen on the test."""
+    out = []
+    selected = _all(s.selected for s in splits)
+    same = sum(bool(s.val) and s.val == s.test for s in splits)
+    if same:
+        out.append(
+            f"VALIDATION AS TEST: in {same} of {len(splits)} folds validation and test are the same patients. Whatever was chosen on "
+            "them, such as the epoch, was chosen on the test; the figures are optimistic."
+        )
+    elif selected:
+        out.append(
+            f"{len(selected)} test patients are also in validation ({_some(selected)}): whatever was chosen there, such as the epoch, was "
+            "partly chosen on the test."
+        )
+    if f.reported != "test":
+        what = {"val": "validation", "train": "training"}[f.reported]
+        out.append(f"No test row has a score: the figures are those of {what} rows, and are optimistic.")
+    return out
+
+
+def _all(parts: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*parts)
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:6]) + (f" and {len(listed) - 6} more" if len(listed) > 6 else "")

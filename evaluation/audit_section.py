@@ -1,0 +1,192 @@
+"""An audit of somebody else's predictions in words, tables and a figure: leaks first, then figures, then the best of many."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evaluation.assess import without_nan
+from evaluation.audit import PERMUTATIONS, Best, Figures, best_of, figures, scores_of
+from evaluation.audit_leaks import leak_section, rows_section
+from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
+from evaluation.foreign import Foreign
+from evaluation.identity import Number, alike, tie, tied_sentence
+from evaluation.power import power_line
+from evaluation.sections import Section, Sheet
+from evaluation.splits import Split, distinct, splits_of
+from evaluation.summary import FEW_PATIENTS, number
+
+SHOWN = 24  # models in the figure
+
+
+def audit_sections(
+    f: Foreign,
+    read: Sequence[Split],
+    slides: dict[str, str],
+    number_of: Number,
+    folder: Path,
+    *,
+    replicates: int = 2000,
+    seed: int = 0,
+) -> tuple[list[str], list[Section]]:
+    """The verdict, one paragraph per entry, and the sections of the audit of one predictions file.
+
+    `read` : splits of the split files, ids as written; `slides` : {slide id without suffix: patient} of a table;
+    `number_of` : the number of an id such as 00042, or None; `folder` : where the figure goes.
+    """
+    own, unclear = splits_of(f)
+    notes: list[str] = []
+    given, twice = distinct(read)
+    if read:
+        patients, ways = tie(
+            sorted(frozenset[str]().union(*(s.ids for s in read))), set(f.patient), slides | f.whose_slides, number_of
+        )
+        given, notes = [s.renamed(patients) for s in given], [tied_sentence(patients, ways)]
+        if twice:
+            notes.append(f"{twice} of the split files repeat another and count once.")
+    leaks = leak_section([*given, *own], f, unclear and not any(s.leaked for s in given))
+    models = [s for s in scores_of(f) if len(s.patients)]
+    all_figures = [figures(s, replicates=replicates, seed=seed) for s in models]
+    shown = figures_section(all_figures, f, folder, replicates)
+    sections = [rows_section(f, alike(set(f.patient), number_of), notes), leaks, shown]
+    enough = [s for s, known in zip(models, all_figures, strict=True) if known.smaller_class >= FEW_PATIENTS]
+    if len(enough) > 1:
+        sections.append(best_section(best_of(enough, seed=seed)))
+    words = [w for s in (leaks, shown, *sections[3:]) for w in s.data["findings"]]
+    return words, sections
+
+
+def write_json(path: Path, words: Sequence[str], sections: Sequence[Section], provenance: dict[str, Any]) -> None:
+    """audit.json: the verdict, what each section found, and where the audit comes from."""
+    content = {
+        "format": "mgmt-radiogenomics/audit",
+        "format_version": 1,
+        "verdict": list(words),
+        **{s.key.removeprefix("audit_"): without_nan(s.data) for s in sections},
+        "provenance": provenance,
+    }
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def figures_section(all_figures: Sequence[Figures], f: Foreign, folder: Path, replicates: int) -> Section:
+    """AUCs of rows and of patients with their intervals, and what the number of patients can show."""
+    known = [x for x in all_figures if x.smaller_class >= FEW_PATIENTS]
+    findings, drawings = [], []
+    for x in all_figures:
+        if x not in known:
+            findings.append(
+                f"{_called(x)}With {x.positives} positive and {x.patients - x.positives} negative patients nothing can be said of a new "
+                f"patient; at least {FEW_PATIENTS} of each are needed."
+            )
+    if not all_figures:
+        findings.append("No row has both a label and a score, so there are no figures.")
+    if known:
+        top = max(known, key=lambda x: x.auc)
+        findings += _finding(top, len(known))
+        drawings.append(drawing(known, folder))
+    columns = (
+        "Result", "Rows", "Patients (positive)", "AUC of rows", "if rows were independent", "patients drawn", "too narrow by",
+        "AUC of patients", "95 % interval", "AUC by fold",
+    )  # fmt: skip
+    rows = [
+        (
+            x.model or f.name, x.rows, f"{x.patients} ({x.positives})", number(x.row_auc), _span(x.naive_low, x.naive_high),
+            _span(x.row_low, x.row_high), number(x.too_narrow, 2), number(x.auc), _span(x.low, x.high), number(x.fold_auc),
+        )
+        for x in all_figures
+    ]  # fmt: skip
+    words = [
+        *findings,
+        "AUC of rows: all rows of a result in one ranking. Its interval is given twice: as DeLong's formula gives it for independent "
+        f"rows, and by a bootstrap that draws patients with all their rows ({replicates} replicates). AUC of patients: the mean of a "
+        "patient's rows, in each repeat, averaged over repeats; interval by the same bootstrap. AUC by fold: of the test patients of one fold at a time, averaged; where there is nothing to find, the "
+        "ranking of all folds together is biased below 0.5, and this one is not. None of them knows how another training "
+        "sample would have changed the model.",
+    ]
+    data = {"findings": findings, "results": [asdict(x) for x in all_figures]}
+    return Section("audit_figures", "Figures", words, [Sheet("Rows and patients", columns, rows)], drawings, data)
+
+
+def best_section(best: Best) -> Section:
+    """What the highest of several results is worth."""
+    finding = (
+        f"The file holds {best.results} results, of which the highest AUC of patients is {number(best.auc)}{f' ({best.model})' * bool(best.model)}. "
+        f"If no score knew anything of the label, the highest of {best.results} would still be {number(best.expected)} on average and above "
+        f"{number(best.upper)} in one case of twenty; {_share(best.p)} of {PERMUTATIONS} shuffles of the labels reach {number(best.auc)}. "
+    )
+    finding += (
+        "The highest is more than luck, but its own figure is optimistic all the same."
+        if best.p <= 0.05
+        else "The highest is not distinguishable from the luck of picking it."
+    )
+    word = (
+        "Labels were shuffled among patients, the same for all results, so that results that resemble each other count as few. The scores "
+        "were kept: what a leak does, or a choice among results that are not in the file, is not in these figures."
+    )
+    return Section("audit_best", "The best of many", [finding, word], data={"findings": [finding], **asdict(best)})
+
+
+def drawing(all_figures: Sequence[Figures], folder: Path) -> Drawing:
+    """AUC of rows and of patients with their intervals, a line of three per result."""
+    shown = sorted(all_figures, key=lambda x: -x.auc)[:SHOWN]
+    with canvas(6.2, 1.3 + 0.55 * len(shown)) as fig:
+        ax = fig.subplots()
+        for i, x in enumerate(shown):
+            for offset, colour, value, low, high, label in (
+                (-0.22, ORANGE, x.row_auc, x.naive_low, x.naive_high, "rows, as if independent"),
+                (0.0, GREY, x.row_auc, x.row_low, x.row_high, "rows, patients drawn"),
+                (0.22, BLUE, x.auc, x.low, x.high, "patients"),
+            ):
+                ax.plot([low, high], [i + offset] * 2, color=colour, lw=2, solid_capstyle="round")
+                ax.plot(value, i + offset, "o", color=colour, ms=5, label=None if i else label)
+        ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0)
+        ax.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.5, -0.5), xlabel="AUC with 95 % interval")
+        ax.set_yticks(range(len(shown)), [x.model or "result" for x in shown])
+        fig.legend(loc="outside lower center", ncols=3, fontsize=8)
+        alt = "AUC of rows and of patients. " + "; ".join(
+            f"{x.model or 'result'}: rows {number(x.row_auc)} ({_span(x.naive_low, x.naive_high)} as if independent, "
+            f"{_span(x.row_low, x.row_high)} with patients drawn), patients {number(x.auc)} ({_span(x.low, x.high)})"
+            for x in shown
+        )
+        return save(fig, folder, "audit", "Rows against patients", alt)
+
+
+def _finding(x: Figures, results: int) -> list[str]:
+    out = [
+        f"{_called(x)}AUC of patients {number(x.auc)}, 95 % interval {_span(x.low, x.high)}, from {x.patients} patients ({x.positives} positive)"
+        f"{f', the highest of {results} results' * (results > 1)}."
+    ]
+    if x.high < 0.5:
+        out.append(
+            "The interval lies below 0.5: the scores may be those of the other class (--positive, --score-column), or folds were pooled "
+            "whose models score differently."
+        )
+    elif x.low <= 0.5:
+        out.append("The interval contains 0.5: this is not distinguishable from chance.")
+    if x.rows > x.patients * x.repeats:
+        out.append(
+            f"The AUC of its {x.rows} rows is {number(x.row_auc)}. Rows of a patient are not independent: counted as if they were, the 95 % "
+            f"interval is {_span(x.naive_low, x.naive_high)}, and with patients drawn {_span(x.row_low, x.row_high)}"
+            + (f", {number(x.too_narrow, 1)} times as wide." if x.too_narrow == x.too_narrow else ".")
+        )
+    power = power_line(x.auc, x.positives, x.patients - x.positives)
+    out.append(
+        f"So many patients tell an AUC of {number(power.detectable, 2)} or more from 0.5 with a power of 80 %; an AUC such as this one is known "
+        f"to about {number(power.half_width, 2)} either way."
+    )
+    return out
+
+
+def _called(x: Figures) -> str:
+    return f"{x.model}: " if x.model else ""
+
+
+def _span(low: float, high: float) -> str:
+    return f"{number(low)} to {number(high)}" if low < high else "n/a"
+
+
+def _share(p: float) -> str:
+    return f"{100 * p:.1f} %"

@@ -1,0 +1,141 @@
+"""Shuffled labels: the AUCs that the same selection and training reaches where there is nothing to find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation import metrics
+from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
+from evaluation.metrics import Array, Labels
+from evaluation.runs import Run
+from evaluation.sections import Cell, Section, Sheet, result_name
+from evaluation.summary import number, p_text
+
+FILE = "permutations.csv"
+COLUMNS = ("run", "head", "sequence", "permutation", "auc")  # permutation 0: the labels as they are
+
+
+@dataclass
+class Shuffled:
+    """The AUC by fold of one result, and (n,) what shuffled labels gave; p counts the result itself as one shuffle."""
+
+    key: tuple[str, str, str]
+    auc: float
+    null: Array
+
+    @property
+    def p(self) -> float:
+        """One-sided p-value of an AUC this high (Phipson and Smyth 2010): never 0."""
+        return float((1 + (self.null >= self.auc).sum()) / (1 + len(self.null)))
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """The central 95 % of what shuffled labels give."""
+        low, high = np.quantile(self.null, [0.025, 0.975])
+        return float(low), float(high)
+
+
+def mean_fold_auc(y: Labels, scores: Array, fold: Labels) -> float:
+    """The mean over repeats and folds with both classes; y (n,), scores and fold (R, n), NaN where there is no score."""
+    aucs = []
+    for score, row in zip(scores, fold, strict=True):
+        for f in np.unique(row[row >= 0]):
+            inside = (row == f) & np.isfinite(score)
+            if len(np.unique(y[inside])) == 2:
+                aucs.append(float(metrics.auc(y[inside], score[inside], metrics.ones(int(inside.sum())))[0]))
+    return float(np.mean(aucs)) if aucs else float("nan")
+
+
+def rows_of(
+    run: str, head: str, sequence: str, draws: Iterable[tuple[Labels, Array, Labels]]
+) -> Iterator[tuple[str, str, str, int, float]]:
+    """Rows of permutations.csv from (labels (n,), scores (R, n), fold (R, n)) of each draw, the true labels first."""
+    for k, (y, scores, fold) in enumerate(draws):
+        yield run, head, sequence, k, mean_fold_auc(y, scores, fold)
+
+
+def read(runs: Sequence[Run]) -> list[Shuffled]:
+    """Every result of the runs that was trained on shuffled labels too."""
+    out = []
+    for run in runs:
+        aucs: dict[tuple[str, str, str], dict[int, float]] = {}
+        for row in run.more.get(FILE, []):
+            aucs.setdefault((run.name, row["head"], row["sequence"]), {})[int(row["permutation"])] = float(row["auc"])
+        for key, values in aucs.items():
+            null = np.array([v for k, v in sorted(values.items()) if k > 0 and np.isfinite(v)])
+            if len(null) and np.isfinite(values.get(0, np.nan)):
+                out.append(Shuffled(key, values[0], null))
+    return out
+
+
+def highest(tests: Sequence[Shuffled]) -> float:
+    """p of the highest AUC against the highest of the same shuffle (Westfall and Young 1993), for tests of one run."""
+    n = min(len(t.null) for t in tests)
+    top = np.max([t.null[:n] for t in tests], axis=0)
+    return float((1 + (top >= max(t.auc for t in tests)).sum()) / (1 + n))
+
+
+def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, bool]) -> Section | None:
+    """p-values and null bands of all results that have them, None without any; `few` : {run: has too few patients}."""
+    tests = [t for t in read(runs) if not few.get(t.key[0])]
+    if not tests:
+        return None
+    names = [result_name(t.key, {r.name for r in runs}) for t in tests]
+    words = [
+        "The patients' labels were dealt out anew at random, and the folds and all that is chosen and fitted inside them were made "
+        "again for every shuffle. The band holds the central 95 % of the AUCs that come out; p is the share of shuffles, "
+        "counting the result itself, that reach its AUC or more."
+    ]
+    by_run: dict[str, list[Shuffled]] = {}
+    for t in tests:
+        by_run.setdefault(t.key[0], []).append(t)
+    for run, own in by_run.items():
+        best, p = max(own, key=lambda t: t.auc), highest(own)
+        said = "more than chance and the choice explain" if p < 0.05 else "no more than chance and the choice explain"
+        if len(own) > 1:
+            words.append(
+                f"{run}: the highest of these {len(own)} results, {best.key[1]} on {best.key[2]}, reaches {number(best.auc)}; the "
+                f"highest of a shuffle reaches that or more with p = {p_text(p)}, so this is {said}."
+            )
+    rows: list[list[Cell]] = [
+        [name, t.auc, f"{number(t.band[0], 2)}-{number(t.band[1], 2)}", float(t.null.mean()), p_text(t.p), len(t.null)]
+        for name, t in zip(names, tests, strict=True)
+    ]
+    columns = ("Result", "AUC by fold", "Null band (95 %)", "Null mean", "p", "Shuffles")
+    data = {
+        "tests": [
+            {"key": list(t.key), "auc": t.auc, "p": t.p, "band": list(t.band), "shuffles": len(t.null)} for t in tests
+        ],
+        "highest": {run: highest(own) for run, own in by_run.items()},
+    }
+    sheet = Sheet("Results against shuffled labels", columns, rows)
+    return Section("permutations", "Shuffled labels", words, [sheet], [_drawing(names, tests, folder)], data)
+
+
+def _drawing(names: Sequence[str], tests: Sequence[Shuffled], folder: Path) -> Drawing:
+    height = 0.9 + 0.4 * len(tests)
+    with canvas(5.4, height) as fig:
+        ax = fig.subplots()
+        for i, (name, t) in enumerate(zip(names, tests, strict=True)):
+            jitter = np.linspace(-0.16, 0.16, 7)[np.arange(len(t.null)) % 7]
+            ax.plot(t.null, i + jitter, ".", color=GREY, ms=2.5, alpha=0.5, label=None if i else "shuffled labels")
+            ax.plot(t.band, [i, i], color=GREY, lw=2, label=None if i else "their central 95 %")
+            colour = ORANGE if t.p < 0.05 else BLUE
+            ax.plot(t.auc, i, "D", color=colour, ms=6, label=None if i else "labels as they are")
+            ax.text(
+                0, i - 0.4, f"{name}, p = {p_text(t.p)}", transform=ax.get_yaxis_transform(), va="center", fontsize=8
+            )
+        ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0)
+        ax.set(xlabel="AUC by fold", ylim=(len(tests) - 0.5, -0.7))
+        ax.set_yticks([])
+        ax.spines["left"].set_visible(False)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3, fontsize=8)
+        alt = "AUC by fold against shuffled labels: " + "; ".join(
+            f"{name} {number(t.auc)}, shuffled {number(t.band[0])} to {number(t.band[1])}, p = {p_text(t.p)}"
+            for name, t in zip(names, tests, strict=True)
+        )
+        return save(fig, folder, "permutations", "Results against shuffled labels", alt)

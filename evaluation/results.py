@@ -1,0 +1,165 @@
+"""Assessments -> the sections of the report that give the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from evaluation.assess import Assessment
+from evaluation.compare import Comparison
+from evaluation.figures import Drawing
+from evaluation.metrics import METRICS
+from evaluation.sections import Cell, Section, Sheet, result_name
+from evaluation.summary import interval_text, number, p_text
+
+MAIN_METRICS = ("auc", "accuracy")
+
+
+def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks: Collection[str] = ()) -> Section:
+    """Every patient-level result: AUC and accuracy beside their baselines."""
+    patients = [a for a in assessments if a.level == "patient"]
+    rows = [
+        [
+            name,
+            f"{a.n_patients} ({a.n_positive})",
+            interval_text(a.by_fold),
+            number(a.values["auc"]["estimate"]),
+            interval_text(a.values["accuracy"]),
+            number(a.majority_accuracy),
+        ]
+        for name, a in zip(_names(patients, leaks), patients, strict=True)
+    ]
+    words = [
+        "AUC by fold: the AUC of each test fold, averaged; each is computed within one model, and the interval knows that other "
+        "patients would have made other models. AUC pooled: all out-of-fold scores in one ranking, which compares scores of "
+        "different fold models and is biased below 0.5 where there is nothing to find. Majority: the accuracy of always "
+        "guessing the larger class.",
+        f"Intervals: 95 %; of the accuracy, percentile bootstrap over patients within each class, "
+        f"{patients[0].replicates if patients else 0} replicates. {_calls(patients)}",
+    ]
+    columns = ("Result", "Patients (positive)", "AUC by fold", "AUC pooled", "Accuracy", "Majority")
+    return Section("results", "Results", words, [Sheet("Patient level", columns, rows)], [overview])
+
+
+def metrics_section(assessments: Sequence[Assessment], leaks: Collection[str] = ()) -> Section:
+    """The other metrics of every patient-level result."""
+    patients = [a for a in assessments if a.level == "patient"]
+    others = [name for name in METRICS if name not in MAIN_METRICS]
+    rows = [
+        [name, *(interval_text(a.values[m]) for m in others)]
+        for name, a in zip(_names(patients, leaks), patients, strict=True)
+    ]
+    words = [f"95 % intervals: percentile bootstrap over patients within each class. {_calls(patients)}"]
+    sheet = Sheet("Further metrics, patient level", ("Result", *(METRICS[m][0] for m in others)), rows)
+    return Section("metrics", "Further metrics", words, [sheet], folded=True)
+
+
+def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] = ()) -> Section:
+    """The intervals of the AUC that make different assumptions, and what this number of patients can show."""
+    patients = [a for a in assessments if a.level == "patient"]
+    rows = [
+        [
+            name,
+            interval_text(a.by_fold),
+            p_text(a.by_fold["p"]),
+            number(a.by_fold["u"], 2),
+            _range(a.fold_auc_interval),
+            interval_text(a.values["auc"]),
+            _range(a.delong),
+            number(a.power["half_width"], 2),
+            number(a.power["detectable"], 2),
+            "n/a" if a.power["patients_needed"] is None else f"{a.power['patients_needed']:.0f}",
+        ]
+        for name, a in zip(_names(patients, leaks), patients, strict=True)
+    ]
+    words = [
+        "Two things are unsure: which patients were drawn, and which models they made. The interval of the AUC by fold knows of "
+        "both, and p, of an AUC of 0.5, goes with it. How much of a model is noise of its training sample is told from the agreement of the repeats (0: none, 1: all, "
+        "and taken to be 1 with a single repeat).",
+        "The others take the fold models as given and are too narrow: the influence curve of the AUC by fold (LeDell, Petersen "
+        "and van der Laan 2015), and for the pooled AUC the bootstrap over patients and DeLong's. In a simulation without any "
+        "effect (200 cohorts of 40 to 400 patients, logistic head, five folds) these three, called 95 %, contained 0.5 in 78 to "
+        "85 % of the cohorts. One of them that just clears 0.5 is no finding.",
+        "Last, what this number of patients can show at all: the half-width of an interval, the smallest AUC that would be told "
+        "from 0.5 four times in five, and how many patients it would take to tell the AUC found here from 0.5.",
+    ]
+    columns = (
+        "Result", "AUC by fold", "p", "Noise of training", "Influence curve", "AUC pooled, bootstrap", "DeLong", "Half-width",
+        "Smallest AUC detectable", "Patients needed",
+    )  # fmt: skip
+    return Section("certainty", "How sure", words, [Sheet("Intervals and power", columns, rows)])
+
+
+def pairs_section(pairs: Sequence[Comparison]) -> Section:
+    """Every pair of results with its paired tests."""
+    several = [c.a[0] for c in pairs] + [c.b[0] for c in pairs]
+    rows: list[list[Cell]] = [
+        [
+            f"{result_name(c.a, several)} against {result_name(c.b, several)}",
+            c.n_patients,
+            f"{number(c.difference)} ({number(c.low, 2)} to {number(c.high, 2)})",
+            p_text(c.p),
+            p_text(c.p_holm),
+            f"{number(c.bootstrap_low, 2)} to {number(c.bootstrap_high, 2)}",
+            p_text(c.p_delong),
+            None if c.p_folds is None else p_text(c.p_folds),
+            c.verdict,
+        ]
+        for c in pairs
+    ]
+    words = [
+        "Every pair of results on the patients that both have scores for. The difference of the AUCs by fold has an interval and a "
+        f"p that know of the training sample; p is corrected by Holm's method over all {len(pairs)} pairs. Beside them, taking "
+        "the fold models as given and uncorrected: the bootstrap over patients, and DeLong's paired test of the pooled AUCs; and "
+        "where folds are shared, Nadeau and Bengio's test over folds. Runs that leak are left out."
+    ]
+    columns = (
+        "A against B", "Patients", "AUC A - AUC B (95 % CI)", "p", "p, Holm", "Bootstrap", "p, DeLong", "p by fold", "In words"
+    )  # fmt: skip
+    return Section("pairs", "Which is better", words, [Sheet(f"{len(pairs)} pairs", columns, rows)], folded=True)
+
+
+def slices_section(assessments: Sequence[Assessment], leaks: Collection[str] = ()) -> Section:
+    """The results counted by slice, for comparison only."""
+    slices = [a for a in assessments if a.level == "slice"]
+    rows: list[list[Cell]] = [
+        [name, a.n_units, *(interval_text(a.values[m]) for m in METRICS)]
+        for name, a in zip(_names(slices, leaks), slices, strict=True)
+    ]
+    words = [
+        "Slices of one patient share their label and much of their look, so that they are no independent cases; patients are "
+        "drawn in the bootstrap here too."
+    ]
+    columns = ("Result", "Slices", *(title for title, _, _ in METRICS.values()))
+    sheet = Sheet("Slice level, for comparison only", columns, rows)
+    return Section("slices", "The same, counted by slice", words, [sheet], folded=True)
+
+
+def heads_section(
+    assessments: Sequence[Assessment], panels: Mapping[tuple[str, str, str], Drawing], training: Sequence[Drawing]
+) -> Section:
+    """The figures of each result, and how the dense head trained."""
+    drawings = []
+    for a in assessments:
+        if a.level == "patient":
+            p = panels[a.run, a.head, a.sequence]
+            by_fold = ", ".join(number(x, 2) for x in a.fold_auc) or "no fold has both classes"
+            drawings.append(replace(p, title=f"{p.title}. AUC by fold: {by_fold}."))
+    words = [
+        "Curves, matrix and histogram show the first repeat. Bands: pointwise 95 % over patients. Dashed: chance. "
+        "Where the dense head was trained, its loss and accuracy by epoch follow."
+    ]
+    return Section("heads", "Head by head", words, drawings=[*drawings, *training])
+
+
+def _calls(patients: Sequence[Assessment]) -> str:
+    youden = bool(patients) and patients[0].threshold != "0.5"
+    return f"Calls at {'the threshold that is best on the other folds, in a tuned run on the inner folds (Youden)' if youden else 'threshold 0.5'}."
+
+
+def _range(interval: Mapping[str, float]) -> str:
+    return f"{number(interval['low'], 2)}-{number(interval['high'], 2)}"
+
+
+def _names(results: Sequence[Assessment], leaks: Collection[str]) -> list[str]:
+    return [result_name((a.run, a.head, a.sequence), [b.run for b in results], leaks) for a in results]

@@ -1,0 +1,92 @@
+"""What tells the slices of a patient again, whatever the patient is called: pixel digests and sketches of the vectors.
+
+A sketch holds 256 signs of random projections, whose share of differences is the angle of two vectors over pi (Charikar,
+STOC 2002). The vectors are taken from the mean of their own series and scaled by the spread within series before: raw
+vectors of VGG16 are all alike (cosines of 0.8 to 0.95 between patients), and a change that all slices of a copy share,
+noise for one, moves the mean and not what differs between slices. It takes 44 bytes for a slice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.table import Table
+
+Floats = NDArray[np.float32]
+
+SKETCH_BITS = 256
+# In vectors of fewer values high cosines come by chance; so do equal rows of a table with fewer values.
+LEAST_DIM, LEAST_VALUES = 64, 10
+
+
+@dataclass
+class Fingerprint:
+    """What tells the slices of one sequence again, rows grouped by patient; plain arrays, to be kept in a fitted head.
+
+    patients : (p,) str; owner : (n,) int32, index into patients; digest : (n,) uint64; sketch : (n, 32) uint8, packed signs,
+    (n, 0) where the vectors are too short or the rows are those of a table; scale : (d,) float32
+    """
+
+    patients: NDArray[Any]
+    owner: NDArray[np.int32]
+    digest: NDArray[np.uint64]
+    sketch: NDArray[np.uint8]
+    scale: NDArray[np.float32]
+
+
+def fingerprint(table: Table, scale: NDArray[np.float32] | None = None) -> Fingerprint:
+    """The fingerprint of a table of slices, or of a CSV table; `scale` of the fingerprint that it is to be compared with."""
+    if table.columns:
+        keep = np.isfinite(table.X).sum(1) >= LEAST_VALUES
+        rows = table.take(keep)
+        values = np.where(np.isnan(rows.X), np.float32(np.nan), rows.X + np.float32(0))  # one NaN, and no -0
+        digest = [hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest().encode() for row in values]
+    else:
+        assert len(table.digest) == len(table.X), "pooled rows are no slices"
+        rows = table.take(np.flatnonzero((table.view == 0) & (table.digest != b"")))
+        digest = [d[:16] for d in rows.digest.tolist()]
+    patients, index = np.unique(rows.patient.astype(str), return_inverse=True)
+    order = np.argsort(index, kind="stable")
+    owner = index[order].astype(np.int32)
+    numbers = np.array([int(d, 16) for d in digest], np.uint64)[order]
+    dim = rows.X.shape[1]
+    if table.columns or dim < LEAST_DIM:
+        return Fingerprint(patients, owner, numbers, np.empty((len(owner), 0), np.uint8), np.ones(dim, np.float32))
+    X = rows.X[order]
+    sums = np.add.reduceat(X, np.flatnonzero(np.diff(owner, prepend=-1)), axis=0, dtype=float)
+    X -= (sums / np.bincount(owner)[:, None]).astype(np.float32)[owner]
+    if scale is None:
+        scale = np.sqrt((X**2).mean(axis=0)) if len(X) else np.ones(dim, np.float32)
+    X /= np.where(scale > 0, scale, np.float32(1))
+    sketch = np.packbits(X @ _projections(dim) > 0, axis=1)
+    return Fingerprint(patients, owner, numbers, sketch, scale)
+
+
+def signs(f: Fingerprint) -> Floats:
+    """(n, 256) of +-1: the sketches unpacked."""
+    return 2 * np.unpackbits(f.sketch, axis=1).astype(np.float32) - 1
+
+
+def to_arrays(fingerprints: Mapping[str, Fingerprint]) -> dict[str, NDArray[Any]]:
+    """`<sequence>/<field>`: array, for a file."""
+    return {f"{q}/{name}": array for q, f in fingerprints.items() for name, array in vars(f).items()}
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]], sequence: str) -> Fingerprint | None:
+    """The inverse of `to_arrays` for one sequence; None where there is none of it."""
+    if f"{sequence}/digest" not in arrays:
+        return None
+    return Fingerprint(**{name: arrays[f"{sequence}/{name}"] for name in Fingerprint.__dataclass_fields__})
+
+
+def _projections(dim: int) -> Floats:
+    """(dim, 256) of +-1 at random, the same for ever: the bits of a hash, since a generator may change with NumPy."""
+    digest = hashlib.shake_256(b"mgmt-radiogenomics/sketch").digest(dim * SKETCH_BITS // 8)
+    bits = np.unpackbits(np.frombuffer(digest, np.uint8)).reshape(dim, SKETCH_BITS)
+    return 2 * bits.astype(np.float32) - 1

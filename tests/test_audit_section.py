@@ -1,0 +1,215 @@
+"""An audit as a user runs it: `evaluate.py --audit`, on files with planted leaks and on the nasty ones people have."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import evaluate
+import train_head
+
+ROWS = 6  # rows per patient in `slices`
+
+
+@pytest.fixture
+def audit(tmp_path: Path, capsys, monkeypatch):
+    """`audit(text, *arguments)` writes p.csv and audits it: (what was printed, audit.json). Other files lie beside it."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(text: str, *arguments: str, encoding: str = "utf-8") -> tuple[str, dict[str, Any]]:
+        Path("p.csv").write_text(text, encoding=encoding)
+        status = evaluate.main(["--audit", "p.csv", "--out", "out", "--replicates", "200", *arguments])
+        printed = capsys.readouterr()
+        assert status == 0, printed.err
+
+        def refuse(name: str) -> None:
+            raise AssertionError(name)
+
+        return printed.out, json.loads(Path("out/audit.json").read_text(), parse_constant=refuse)
+
+    return run
+
+
+def slices(n: int = 40, planted: int = 0, columns: str = "patient_id,slice,fold,label,score") -> str:
+    """n patients with ROWS slices each, folds by patient; of `planted` patients one slice lies in another fold."""
+    rng = np.random.default_rng(0)
+    out = [columns]
+    for i in range(n):
+        for k in range(ROWS):
+            fold = (i + (i < planted and k == 0)) % 5
+            out.append(f"{i:05d},{i}/{k},{fold},{i % 2},{rng.random() + 0.3 * (i % 2):.6f}")
+    return "\n".join(out) + "\n"
+
+
+@pytest.mark.parametrize("planted", [1, 13])
+def test_a_slice_split_is_flagged_with_the_right_counts(planted: int, audit) -> None:
+    out, found = audit(slices(planted=planted))
+    assert f"LEAKS: {planted} of 40 test patients are also in training" in out
+    assert "00000" in out
+    assert found["leaks"]["leaks"] is True
+    assert found["leaks"]["in_training"] == [f"{i:05d}" for i in range(planted)]
+    page = Path("out/audit.html").read_text()
+    assert f"LEAKS: {planted} of 40" in page and "Rows against patients" in page
+    assert Path("out/figures/audit.svg").exists()
+
+
+def test_a_clean_file_is_not(audit) -> None:
+    out, found = audit(slices())
+    assert "LEAKS" not in out
+    assert "No leak found: none of 40 test patients is in training in 5 folds, if the other folds trained each." in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (False, True)
+    assert (found["rows"]["rows"], found["rows"]["patients"]) == (240, 40)
+    assert "times as wide" in out
+    assert "calibration is not computed" in out, "scores up to 1.3 are no probabilities"
+
+
+def test_without_splits_nothing_is_ruled_out(audit) -> None:
+    text = re.sub(r",fold|(?<=/\d),\d", "", slices())
+    out, found = audit(text)
+    assert "A leak cannot be ruled out: nothing says who trained. With up to 6 rows per patient" in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (False, False)
+
+
+def test_what_a_leaking_run_of_this_project_says_of_itself_is_heard(audit) -> None:
+    out, found = audit("patient,label,score,warning\np,1,0.5,LEAKS: 3 of 3 test patients\n")
+    assert "The file itself says: LEAKS: 3 of 3 test patients." in out
+    assert found["leaks"]["leaks"] is True
+
+
+def test_repeats_without_a_number_are_not_called_a_leak(audit) -> None:
+    rows = [f"{i},{(i * 7 + r * (i // 5)) % 5},{i % 2},0.{i + 10}" for r in range(2) for i in range(40)]
+    out, found = audit("patient,fold,label,score\n" + "\n".join(rows) + "\n")
+    assert "NOT CLEAR: " in out and "A column repeat would tell." in out and "LEAKS" not in out
+    assert found["leaks"]["leaks"] is False
+
+
+CLAM = "".join(f"{i},patient_{i // 2:03d}_node_{i % 2},{i // 2 % 2}.0,1.0,0.5,0.{i + 100}\n" for i in range(40))
+CLAM = ",slide_id,Y,Y_hat,p_0,p_1\n" + CLAM
+
+
+def clam_split(train: list[str], test: list[str]) -> str:
+    length = max(len(train), len(test))
+    padded = zip(range(length), train + [""] * (length - len(train)), test + [""] * (length - len(test)), strict=True)
+    return ",train,val,test\n" + "".join(f"{n},{a},,{b}\n" for n, a, b in padded)
+
+
+def test_clam_with_two_slides_of_a_patient_on_both_sides(audit) -> None:
+    tested = [f"patient_{i // 2:03d}_node_{i % 2}" for i in range(40)]
+    others = [f"patient_{i // 2:03d}_node_{i % 2}" for i in range(40, 60)]
+    Path("splits_0.csv").write_text(clam_split([tested[39], *others], tested[:39]))
+    Path("slides.csv").write_text("case_id,slide_id\n" + "".join(f"{s[:11]},{s}\n" for s in tested + others))
+    out, found = audit(CLAM, "--splits", "splits_0.csv", "--slides", "slides.csv")
+    assert "LEAKS: 1 of 20 test patients are also in training (patient_019)" in out
+    assert found["rows"]["patients"] == 20
+    out, _ = audit(CLAM, "--splits", "splits_0.csv")
+    assert "The file names slides, not patients: 40 rows" in out
+    assert "if they are slides, two of one patient would not be noticed" in out
+    assert "LEAKS: 1 of 40 patients with scores are in training and in no test set (patient_019_node_1)" in out
+
+
+def test_stamp_with_a_patient_on_both_sides(audit) -> None:
+    rows = "".join(f"TCGA-02-{i:04d},{'MSIH' if i % 2 else 'MSS'},MSS,0.{i + 100},0.5\n" for i in range(40))
+    ids = [f"TCGA-02-{i:04d}" for i in range(60)]
+    split = {"splits": [{"train_patients": [f"{p}-01Z-00-DX1" for p in ids[38:]], "test_patients": ids[:40]}]}
+    Path("splits.json").write_text(json.dumps(split))
+    text = "PATIENT,isMSIH,pred,isMSIH_MSIH,isMSIH_MSS\n" + rows
+    out, found = audit(text, "--positive", "MSIH", "--splits", "splits.json")
+    assert "LEAKS: 2 of 40 test patients are also in training (TCGA-02-0038, TCGA-02-0039)" in out
+    assert found["rows"]["columns"]["scores"] == "isMSIH_MSIH"
+
+
+def test_a_file_from_a_spreadsheet_with_lost_zeros(audit) -> None:
+    rows = "".join(f"{i};{'Methylated' if i % 2 else 'Unmethylated'};0.{(i * 37) % 90 + 10}\n" for i in range(40))
+    rows += "00003;Unmethylated;0.5\n3;Unmethylated;0.5\n3;Unmethylated;0.5\n39;Methylated;\n\n"
+    Path("folds.csv").write_text("patient_id,fold\n" + "".join(f"{i:05d},{i % 4}\n" for i in range(40) if i != 3))
+    out, found = audit("ID;MGMT;Score\n" + rows, "--splits", "folds.csv", encoding="utf-8-sig")
+    assert "1 patients have both labels (3)" in out
+    assert "(00003 and 3)" in out
+    assert "1 rows without a score" in out
+    assert "1 rows repeat another row word for word" in out
+    assert "39 by number ('00000' is '0')" in out
+    assert "No leak found: none of 39 test patients" in out
+    assert found["figures"]["results"][0]["patients"] == 40, "39 with one label, and 00003"
+
+
+def test_validation_that_is_the_test(audit) -> None:
+    rows = "".join(
+        f"p{i},{part},{i % 2},0.{i + 10}\n" for i in range(60) for part in (("train",) if i < 30 else ("val", "test"))
+    )
+    out, _ = audit("patient,split,label,score\n" + rows)
+    assert "VALIDATION AS TEST: in 1 of 1 folds validation and test are the same patients." in out
+    assert "No leak found: none of 30 test patients" in out
+    assert "from 30 patients (15 positive)" in out, "the figures are of test rows alone"
+    out, _ = audit("patient,split,label,score\n" + re.sub("p[0-9]+,test.*\n", "", rows))
+    assert "the figures are those of validation rows, and are optimistic" in out
+
+
+def test_the_best_of_many_models_with_nothing_to_find(audit) -> None:
+    rng = np.random.default_rng(4)
+    rows = "".join(f"p{i},m{m},{i % 2},{rng.random():.6f}\n" for m in range(20) for i in range(60))
+    out, found = audit("patient,model,label,score\n" + rows)
+    best = found["best"]
+    aucs = {r["model"]: r["auc"] for r in found["figures"]["results"]}
+    assert (best["results"], best["auc"], best["model"]) == (20, max(aucs.values()), max(aucs, key=lambda m: aucs[m]))
+    assert 0.6 < best["expected"] < 0.7
+    assert "The highest is not distinguishable from the luck of picking it." in out
+    assert "of 20 results" in out
+
+
+def test_few_patients_get_words_instead_of_figures(audit) -> None:
+    out, found = audit(slices(n=12))
+    assert "With 6 positive and 6 negative patients nothing can be said of a new patient" in out
+    assert "AUC of" not in out
+    assert found["figures"]["results"][0]["auc"] is None
+
+
+def test_scores_that_are_calls_or_of_the_other_class(audit) -> None:
+    rows = "".join(f"p{i},{i % 2},{1 - i % 2 if i % 9 else i % 2}\n" for i in range(60))
+    out, _ = audit("patient,label,score\n" + rows)
+    assert "The scores take two values only" in out
+    assert "The interval lies below 0.5: the scores may be those of the other class" in out
+
+
+def test_no_row_with_a_label(audit) -> None:
+    out, found = audit("patient,label,score\na,,0.5\nb,1,\n")
+    assert "No row has both a label and a score" in out
+    assert found["figures"]["results"] == []
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "no runs; name the folders that train_head.py wrote, or --audit"),
+    (["run", "--audit", "p.csv"], "--audit looks at one CSV; leave out runs"),
+    (["run", "--splits", "s.csv"], "--splits goes with --audit"),
+    (["run", "--score-column", "s"], "--score-column goes with --audit"),
+    (["run", "--slides", "s"], "--slides goes with --audit"),
+    (["--audit", "nowhere.csv"], "'nowhere.csv' does not exist"),
+    (["run", "--cache", "c.h5", "--export-stamp", "d"], "--export-stamp writes the predictions of runs; leave --cache out"),
+])  # fmt: skip
+def test_options_that_contradict_each_other(arguments: list[str], message: str, capsys) -> None:
+    assert evaluate.main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_our_own_run_goes_out_to_stamp_and_back_through_the_audit(audit, capsys) -> None:
+    rng = np.random.default_rng(1)
+    Path("t.csv").write_text("patient,a\n" + "".join(f"p{i:02d},{i % 2 + rng.normal():.4f}\n" for i in range(40)))
+    Path("l.csv").write_text("patient,label\n" + "".join(f"p{i:02d},{i % 2}\n" for i in range(40)))
+    assert (
+        train_head.main(["t.csv", "l.csv", "--head", "logistic", "--repeats", "2", "--out", "run", "--jobs", "1"]) == 0
+    )
+    assert evaluate.main(["run", "--out", "report", "--replicates", "50", "--export-stamp", "stamp"]) == 0
+    assert "2 files for STAMP's statistics in stamp" in capsys.readouterr().out
+    (ours,) = [r for r in json.loads(Path("report/report.json").read_text())["results"] if r["level"] == "patient"]
+    aucs = []
+    for k in range(2):
+        text = Path(f"stamp/run-logistic-table-repeat{k}/patient-preds.csv").read_text()
+        aucs.append(audit(text)[1]["figures"]["results"][0]["auc"])
+    assert np.mean(aucs) == pytest.approx(ours["values"]["auc"]["estimate"], abs=1e-12)
+    out, found = audit(Path("run/predictions.csv").read_text())
+    assert found["figures"]["results"][0]["auc"] == pytest.approx(np.mean(aucs), abs=1e-12)
+    assert "No leak found: none of 40 test patients is in training in 10 folds" in out

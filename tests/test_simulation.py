@@ -1,0 +1,61 @@
+"""A small version of `benchmarks/simulation.py`: the report's intervals and p-values hold on cohorts with a known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import simulation
+from benchmarks.simulation import Cell
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "truth"), [(Cell(60, 0.0), 0.5), (Cell(60, 1.6), 0.76)])
+def test_intervals_contain_the_truth_and_p_is_uniform(cell: Cell, truth: float) -> None:
+    r = simulation.coverage(cell, 80)
+    assert r["truth"] == pytest.approx(truth, abs=0.02)
+    assert r["by_fold"] == pytest.approx(r["truth"], abs=0.02)
+    assert 0.87 <= r["interval"] <= 1  # three standard errors of 80 cohorts
+    if cell.effect == 0:
+        assert r["influence_curve"] < r["interval"]
+        assert r["ks_p"] > 0.001
+        assert r["rejected"] < 0.12
+
+
+@pytest.mark.slow
+def test_p_over_shuffled_labels_is_uniform_without_an_effect_and_small_with_one() -> None:
+    r = simulation.permutations(Cell(40, 0.0), 60, shuffles=39)
+    assert r["ks_p"] > 0.001
+    assert r["rejected"] < 0.14
+    assert simulation.permutations(Cell(60, 2.5), 10, shuffles=39)["rejected"] == 1
+
+
+@pytest.mark.slow
+def test_heads_of_equal_merit_are_rarely_called_different() -> None:
+    r = simulation.comparisons(Cell(60, 0.8), 60)
+    assert r["interval"] > 0.86
+    assert r["rejected"] < 0.14
+
+
+@pytest.mark.slow
+def test_the_best_of_several_is_optimistic_and_the_nested_choice_is_not() -> None:
+    r = simulation.selection(30, 3, 0.0, 30)
+    assert r["best"] > 0.5 + 4 * r["standard_error"]
+    assert abs(r["nested"] - 0.5) < 3 * r["standard_error"]
+
+
+@pytest.mark.slow
+def test_the_demonstrator_flags_the_slice_split_alone() -> None:
+    r = simulation.demonstrations(8)
+    assert r["slice"] == 1
+    assert r["patient"] <= 1 / 8
+
+
+def test_the_simulated_heads_are_those_of_the_cross_validation() -> None:
+    cell = Cell(40, 0.8)
+    scored, truth = simulation.cross_validate(cell, simulation.draw(cell, np.random.default_rng(0)), 0, None)
+    assert scored.scores.shape == (2, 40)
+    assert np.isfinite(scored.scores).all()
+    new = simulation.draw(cell, np.random.default_rng(1), 4000)
+    again = simulation.cross_validate(cell, simulation.draw(cell, np.random.default_rng(0)), 0, new)[1]
+    assert truth == pytest.approx(again, abs=0.02)  # in closed form and on new patients
