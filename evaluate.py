@@ -156,7 +156,8 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     sections.append(strata_section(scored, runs, **sampling))
     sections.append(stability_section(scored, by_slice, folder))
     honest = [s for s in scored if s.run not in leaks]
-    sections.append(calibration_section(honest, folder, recalibration=args.recalibrate, **sampling))
+    fewer = {**sampling, "replicates": min(args.replicates, 500)}  # each of them is a regression
+    sections.append(calibration_section(honest, folder, recalibration=args.recalibrate, **fewer))
     sections += [s for run in runs if (s := learning_section(run, folder)) is not None]
     sections.append(ledger_section(runs, siblings(args.runs)))
     sections.append(disjoint_section(runs))

@@ -286,7 +286,7 @@ def main(cohorts: int = 500, out: Path = Path("simulation.json")) -> None:
     print(
         "\n| patients | sequences | effect | best of all | nested choice | mean of all |\n| --- | --- | --- | --- | --- | --- |"
     )
-    content["selection"] = [selection(60, 6, effect, max(1, cohorts * 3 // 5)) for effect in (0.0, 0.8)]
+    content["selection"] = [selection(40, 4, effect, max(1, cohorts * 3 // 5)) for effect in (0.0, 0.8)]
     for r in content["selection"]:
         print(
             f"| {r['patients']} | {r['sequences']} | {r['effect']} | {r['best']:.3f} | {r['nested']:.3f} | {r['mean']:.3f} |",

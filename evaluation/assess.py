@@ -10,7 +10,7 @@ import numpy as np
 
 from evaluation import metrics
 from evaluation.delong import delong_interval
-from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, percentile_interval
+from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, inflation, percentile_interval
 from evaluation.metrics import METRICS, Array
 from evaluation.power import power_line
 from evaluation.runs import Scored
@@ -129,7 +129,11 @@ def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
         result.delong["low"], result.delong["high"] = delong_interval(scored.y, scored.scores)[1:]
     result.power = dict.fromkeys(("half_width", "detectable", "patients_needed"))
     if min(positives, negatives) >= 1:
-        result.power.update(vars(power_line(lead.auc, positives, negatives)))
+        folds = result.n_folds / result.n_repeats
+        u = 1.0 if np.isnan(lead.u) else lead.u
+        wider = {"at_chance": inflation(1.0, folds, lead.repeats), "at_auc": inflation(u, folds, lead.repeats)}
+        wider = {k: float(np.sqrt(v)) if folds > 1 else 1.0 for k, v in wider.items()}
+        result.power.update(vars(power_line(lead.auc, positives, negatives, **wider)))
 
 
 def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, int], float] | None = None) -> Array:

@@ -187,6 +187,8 @@ def save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
     """Write a figure as SVG and PNG into `folder`; `alt` says in words what it shows."""
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w+.-]", "_", name)
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # laid out once, for both files
     fig.savefig(folder / f"{name}.svg", metadata={"Date": None})
     image = io.BytesIO()
     fig.savefig(image, format="png", dpi=130, metadata={"Software": None})

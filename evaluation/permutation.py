@@ -13,7 +13,7 @@ from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
 from evaluation.runs import Run
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import number, p_text
+from evaluation.summary import number, p_said, p_text
 
 FILE = "permutations.csv"
 COLUMNS = ("run", "head", "sequence", "permutation", "auc")  # permutation 0: the labels as they are
@@ -99,7 +99,7 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
         if len(own) > 1:
             words.append(
                 f"{run}: the highest of these {len(own)} results, {best.key[1]} on {best.key[2]}, reaches {number(best.auc)}; the "
-                f"highest of a shuffle reaches that or more with p = {p_text(p)}, so this is {said}."
+                f"highest of a shuffle reaches that or more with {p_said(p)}, so this is {said}."
             )
     rows: list[list[Cell]] = [
         [name, t.auc, f"{number(t.band[0], 2)}-{number(t.band[1], 2)}", float(t.null.mean()), p_text(t.p), len(t.null)]
@@ -126,16 +126,14 @@ def _drawing(names: Sequence[str], tests: Sequence[Shuffled], folder: Path) -> D
             ax.plot(t.band, [i, i], color=GREY, lw=2, label=None if i else "their central 95 %")
             colour = ORANGE if t.p < 0.05 else BLUE
             ax.plot(t.auc, i, "D", color=colour, ms=6, label=None if i else "labels as they are")
-            ax.text(
-                0, i - 0.4, f"{name}, p = {p_text(t.p)}", transform=ax.get_yaxis_transform(), va="center", fontsize=8
-            )
+            ax.text(0, i - 0.4, f"{name}, {p_said(t.p)}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
         ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0)
         ax.set(xlabel="AUC by fold", ylim=(len(tests) - 0.5, -0.7))
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3, fontsize=8)
         alt = "AUC by fold against shuffled labels: " + "; ".join(
-            f"{name} {number(t.auc)}, shuffled {number(t.band[0])} to {number(t.band[1])}, p = {p_text(t.p)}"
+            f"{name} {number(t.auc)}, shuffled {number(t.band[0])} to {number(t.band[1])}, {p_said(t.p)}"
             for name, t in zip(names, tests, strict=True)
         )
         return save(fig, folder, "permutations", "Results against shuffled labels", alt)

@@ -2,7 +2,7 @@
 
 Variance of the AUC after Hanley and McNeil (Radiology 1982, exponential model); sample size after Obuchowski (Radiology
 1997 style normal approximation): an AUC A is told from 0.5 with the given power where
-A - 0.5 >= z(1 - alpha / 2) se(0.5) + z(power) se(A).
+A - 0.5 >= z(1 - alpha / 2) se(0.5) + z(power) se(A). Cross-validation widens both errors, see `evaluation.intervals`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def standard_error(auc: float, positives: float, negatives: float) -> float:
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def power_line(auc: float, positives: int, negatives: int) -> PowerLine:
-    """The power line of an AUC. Raises ValueError with no patient in a class."""
+def power_line(auc: float, positives: int, negatives: int, *, at_chance: float = 1.0, at_auc: float = 1.0) -> PowerLine:
+    """The power line of an AUC; its standard errors are `at_chance` and `at_auc` times those of a head trained elsewhere.
+
+    Raises ValueError with no patient in a class."""
     from scipy.optimize import brentq
     from scipy.stats import norm
 
@@ -43,7 +45,8 @@ def power_line(auc: float, positives: int, negatives: int) -> PowerLine:
     z_alpha, z_power = norm.ppf(1 - ALPHA / 2), norm.ppf(POWER)
 
     def surplus(a: float, p: float, n: float) -> float:
-        return float(a - 0.5 - z_alpha * standard_error(0.5, p, n) - z_power * standard_error(a, p, n))
+        at_half, at_a = at_chance * standard_error(0.5, p, n), at_auc * standard_error(a, p, n)
+        return float(a - 0.5 - z_alpha * at_half - z_power * at_a)
 
     detectable = (
         brentq(surplus, 0.5, 1 - 1e-9, (positives, negatives))
@@ -59,5 +62,5 @@ def power_line(auc: float, positives: int, negatives: int) -> PowerLine:
                 middle = (low + high) / 2
                 low, high = (low, middle) if surplus(auc, share * middle, (1 - share) * middle) > 0 else (middle, high)
             needed = int(np.ceil(high))
-    half = float(z_alpha * standard_error(auc, positives, negatives))
+    half = float(z_alpha * at_auc * standard_error(auc, positives, negatives))
     return PowerLine(half, float(detectable), needed)

@@ -15,7 +15,7 @@ from evaluation.figures import BLUE, GREY, Drawing, canvas, save
 from evaluation.intervals import inflation
 from evaluation.runs import Run, Scored
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, interval_text, number, p_text
+from evaluation.summary import FEW_PATIENTS, interval_text, number, p_said
 
 EXPLANATION = (
     "A shortcut head sees no image. It knows of each sequence only the number of slices and of blank ones, the plane, matrix, "
@@ -105,7 +105,7 @@ def _finding(a: Audit) -> str:
     heads = f", corrected for {len(a.heads)} such heads" if len(a.heads) > 1 else ""
     out = (
         f"The label {told} from how the scans were made: without seeing an image, {a.best.head} reaches a mean AUC of the test "
-        f"folds of {number(auc)} (p = {p_text(p)} against chance{heads})."
+        f"folds of {number(auc)} ({p_said(p)} against chance{heads})."
     )
     return f"{out} {_compared(a.pairs)}"
 

@@ -106,7 +106,7 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
     out = [
         f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), mean AUC of the test folds "
         f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients "
-        f"({positive} positive){'' if p is None else f'; p = {p_text(p)} over shuffled labels'}."
+        f"({positive} positive){'' if p is None else f'; {p_said(p)} over shuffled labels'}."
     ]
     if math.isnan(auc["low"]):
         out.append("There is no interval, since a fold holds fewer than two patients of a class: use fewer --folds.")
@@ -121,7 +121,7 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         stands = "still better than chance" if corrected < 0.05 else "not distinguishable from chance any more"
         out.append(
             f"Its own interval lies above 0.5, but it was picked after looking at {k} results. Corrected for that (Bonferroni) "
-            f"p = {p_text(corrected)}: {stands}. Its AUC is optimistic all the same; --tune picks without looking."
+            f"{p_said(corrected)}: {stands}. Its AUC is optimistic all the same; --tune picks without looking."
         )
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"
@@ -133,6 +133,11 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
             f"With this many patients an AUC of {number(best.power['detectable'], 2)} or more would be told from 0.5 four times in five."
         )
     return out
+
+
+def p_said(p: float) -> str:
+    """'p = 0.034', or 'p < 0.001'."""
+    return f"p {'' if p_text(p).startswith('<') else '= '}{p_text(p)}"
 
 
 def p_text(p: float) -> str:

@@ -111,14 +111,14 @@ def test_the_p_value_of_a_shortcut_is_that_of_shuffled_labels(tmp_path: Path) ->
     p = section(tmp_path, [scored("boosted", "T1wCE", 0)], one).data["runs"]["run"]["p_chance"]
     rng = np.random.default_rng(0)
     aucs = []
-    for _ in range(400):
+    for _ in range(200):
         y = one.y.copy()
         for f in range(5):
             y[one.fold[0] == f] = rng.permutation(y[one.fold[0] == f])
         aucs.append(np.mean([roc_auc_score(y[one.fold[0] == f], one.scores[0][one.fold[0] == f]) for f in range(5)]))
     truth = np.mean([roc_auc_score(one.y[one.fold[0] == f], one.scores[0][one.fold[0] == f]) for f in range(5)])
     z = (truth - 0.5) / (np.std(aucs) * np.sqrt(1 + 1 - 2 / 5))
-    assert stats.norm.isf(p / 2) == pytest.approx(z, rel=0.1)
+    assert stats.norm.isf(p / 2) == pytest.approx(z, rel=0.15)
 
 
 def test_the_best_shortcut_head_is_the_one_to_beat(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_planted_vectors_and_planted_slice_counts(tmp_path: Path, effect: float,
 def audited(folder: Path, *options: str) -> tuple[str, float]:
     """Train and report on f.h5 and labels.csv; the finding in words and the AUC of the best shortcut head."""
     paths = [str(folder / name) for name in ("f.h5", "labels.csv")]
-    heads = ["--head", "logistic", "boosted", "--repeats", "2", "--jobs", "1", *options]
+    heads = ["--head", "logistic", "boosted", "--repeats", "2", "--jobs", "1", "--permutations", "0", *options]
     assert train_head.main([*paths, *heads, "--out", str(folder / "run")]) == 0
     assert evaluate.main([str(folder / "run"), "--out", str(folder / "report"), "--replicates", "60"]) == 0
     content = json.loads((folder / "report" / "report.json").read_text())

@@ -38,13 +38,6 @@ def test_heads_of_equal_merit_are_rarely_called_different() -> None:
 
 
 @pytest.mark.slow
-def test_the_best_of_several_is_optimistic_and_the_nested_choice_is_not() -> None:
-    r = simulation.selection(30, 3, 0.0, 30)
-    assert r["best"] > 0.5 + 4 * r["standard_error"]
-    assert abs(r["nested"] - 0.5) < 3 * r["standard_error"]
-
-
-@pytest.mark.slow
 def test_the_demonstrator_flags_the_slice_split_alone() -> None:
     r = simulation.demonstrations(8)
     assert r["slice"] == 1
