@@ -6,7 +6,7 @@ BIN = .venv/bin
 
 demo: .venv/demo
 	test -f demo/cohort/train_labels.csv || rm -rf demo/cohort
-	test -f demo/cohort/train_labels.csv || $(BIN)/python -m features phantom demo/cohort --patients 20 --effect 4 --slices 8
+	test -f demo/cohort/train_labels.csv || $(BIN)/python -m features phantom demo/cohort --patients 20 --effect 4 --slices 8 --sequence FLAIR T1wCE
 	$(BIN)/python extract_features.py demo/cohort/train --out demo/features.h5
 	$(BIN)/python train_head.py demo/features.h5 demo/cohort/train_labels.csv --fuse scores --out demo/runs/patients --overwrite
 	$(BIN)/python train_head.py demo/features.h5 demo/cohort/train_labels.csv --head logistic --split slice --keep-blank --out demo/runs/slices --overwrite

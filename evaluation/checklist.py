@@ -128,7 +128,7 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         "initial": each(lambda a: f"Seed {a['seed']} for folds and heads; backbone weights: "
                         f"{a['features']['settings'].get('weights', 'none, the features are a table')}."),
         "training": each(_training),
-        "selection": f"Every result that was computed is shown ({len(patients)}); none was picked on the reported folds. {see('ledger')}",
+        "selection": f"Every result that was computed is shown ({len(patients)}); the verdict names the highest of those on the reported folds and corrects for the choice. {see('ledger')}",
         "ensembles": each(_ensembles),
         "metrics": f"{', '.join(title for title, _, _ in METRICS.values())}. {see('calibration')}",
         "tests": "AUC by fold with an interval that knows of the training sample; bootstrap over patients, DeLong's and "

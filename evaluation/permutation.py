@@ -88,7 +88,8 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
     words = [
         "The patients' labels were dealt out anew at random, and the folds and all that is chosen and fitted inside them were made "
         "again for every shuffle. The band holds the central 95 % of the AUCs that come out; p is the share of shuffles, "
-        "counting the result itself, that reach its AUC or more."
+        "counting the result itself, that reach its AUC or more, so never below 1 in (shuffles + 1). Heads that are not listed were "
+        "not shuffled: by default only the logistic one is, train_head.py --permutations N does it for all."
     ]
     by_run: dict[str, list[Shuffled]] = {}
     for t in tests:

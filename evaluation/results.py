@@ -84,7 +84,7 @@ def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] 
         "from 0.5 four times in five, and how many patients it would take to tell the AUC found here from 0.5.",
     ]
     columns = (
-        "Result", "AUC by fold", "p", "Noise of training", "Influence curve", "AUC pooled, bootstrap", "DeLong", "Half-width",
+        "Result", "AUC by fold", "p", "Training noise (1: most cautious)", "Influence curve", "AUC pooled, bootstrap", "DeLong", "Half-width",
         "Smallest AUC detectable", "Patients needed",
     )  # fmt: skip
     return Section("certainty", "How sure", words, [Sheet("Intervals and power", columns, rows)])

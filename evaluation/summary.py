@@ -121,7 +121,7 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         stands = "still better than chance" if corrected < 0.05 else "not distinguishable from chance any more"
         out.append(
             f"Its own interval lies above 0.5, but it was picked after looking at {k} results. Corrected for that (Bonferroni) "
-            f"{p_said(corrected)}: {stands}. Its AUC is optimistic all the same; --tune picks without looking."
+            f"{p_said(corrected)}: {stands}. Its AUC is optimistic all the same; train_head.py --tune chooses on inner folds instead."
         )
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -104,6 +107,19 @@ def test_the_influence_curve_interval_covers_the_true_auc_under_chance() -> None
         _, low, high = cross_validated_auc(y, rng.normal(size=(1, 120)), fold)
         covered += low <= 0.5 <= high
     assert 0.91 < covered / 500 < 0.98
+
+
+@pytest.mark.parametrize("case", ["chance", "even", "imbalanced", "inverted", "ties"])
+def test_the_bootstrap_interval_is_that_of_proc(case: str) -> None:
+    proc = Path(__file__).parent / "proc"  # pROC 1.18.0, 10,000 stratified replicates
+    with (proc / "scores.csv").open() as f:
+        rows = [r for r in csv.DictReader(f) if r["case"] == case]
+    with (proc / "proc.csv").open() as f:
+        expected = next(r for r in csv.DictReader(f) if r["case"] == case)
+    y, score = (np.array([float(r[k]) for r in rows]) for k in ("label", "a"))
+    drawn = auc(y.astype(int), score, bootstrap_weights(y.astype(int), 10_000, np.random.default_rng(0)))
+    low, high = percentile_interval(drawn)
+    assert (low, high) == pytest.approx((float(expected["boot_low_a"]), float(expected["boot_high_a"])), abs=0.012)
 
 
 def test_the_squared_influence_is_an_unbiased_variance_in_small_folds() -> None:

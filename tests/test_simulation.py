@@ -10,38 +10,36 @@ from benchmarks.simulation import Cell
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cell", "truth"), [(Cell(60, 0.0), 0.5), (Cell(60, 1.6), 0.76)])
-def test_intervals_contain_the_truth_and_p_is_uniform(cell: Cell, truth: float) -> None:
-    r = simulation.coverage(cell, 80)
-    assert r["truth"] == pytest.approx(truth, abs=0.02)
-    assert r["by_fold"] == pytest.approx(r["truth"], abs=0.02)
-    assert 0.87 <= r["interval"] <= 1  # three standard errors of 80 cohorts
-    if cell.effect == 0:
-        assert r["influence_curve"] < r["interval"]
-        assert r["ks_p"] > 0.001
-        assert r["rejected"] < 0.12
+def test_intervals_contain_the_truth_and_p_is_uniform() -> None:
+    r = simulation.coverage(Cell(60, 0.0), 60, jobs=1)
+    assert r["truth"] == 0.5
+    assert r["by_fold"] == pytest.approx(0.5, abs=0.04)
+    assert 0.86 <= r["interval"] <= 1  # three standard errors of 60 cohorts
+    assert r["influence_curve"] < r["interval"]
+    assert r["ks_p"] > 0.001
+    assert r["rejected"] < 0.14
 
 
 @pytest.mark.slow
 def test_p_over_shuffled_labels_is_uniform_without_an_effect_and_small_with_one() -> None:
-    r = simulation.permutations(Cell(40, 0.0), 60, shuffles=39)
+    r = simulation.permutations(Cell(40, 0.0), 30, shuffles=39, jobs=1)
     assert r["ks_p"] > 0.001
-    assert r["rejected"] < 0.14
-    assert simulation.permutations(Cell(60, 2.5), 10, shuffles=39)["rejected"] == 1
+    assert r["rejected"] < 0.18
+    assert simulation.permutations(Cell(60, 2.5), 4, shuffles=39, jobs=1)["rejected"] == 1
 
 
 @pytest.mark.slow
 def test_heads_of_equal_merit_are_rarely_called_different() -> None:
-    r = simulation.comparisons(Cell(60, 0.8), 60)
-    assert r["interval"] > 0.86
-    assert r["rejected"] < 0.14
+    r = simulation.comparisons(Cell(60, 0.8), 25, jobs=1)
+    assert r["interval"] > 0.8
+    assert r["rejected"] < 0.2
 
 
 @pytest.mark.slow
 def test_the_demonstrator_flags_the_slice_split_alone() -> None:
-    r = simulation.demonstrations(8)
+    r = simulation.demonstrations(4, jobs=1)
     assert r["slice"] == 1
-    assert r["patient"] <= 1 / 8
+    assert r["patient"] <= 1 / 4
 
 
 def test_the_simulated_heads_are_those_of_the_cross_validation() -> None:
