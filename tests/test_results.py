@@ -81,7 +81,7 @@ def test_the_further_metrics_are_all_the_others(two: list[Assessment]) -> None:
 def test_the_intervals_stand_beside_each_other(two: list[Assessment]) -> None:
     section, a, row = certainty_section(two), two[0], "logistic, FLAIR (honest)"
     assert cell(section, row, "AUC by fold") == interval(a.by_fold)
-    assert cell(section, row, "Noise of training") == f"{a.by_fold['u']:.2f}"
+    assert cell(section, row, "Training noise (1: most cautious)") == f"{a.by_fold['u']:.2f}"
     assert cell(section, row, "AUC pooled, bootstrap") == interval(a.values["auc"])
     assert cell(section, row, "DeLong") == f"{a.delong['low']:.2f}-{a.delong['high']:.2f}"
     assert (
