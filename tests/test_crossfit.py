@@ -201,7 +201,9 @@ def test_one_class_in_training_is_said_clearly(jobs: int) -> None:
     odd = tuple(p for p in LABELS if LABELS[p])
     folds = [Fold(0, 0, odd), Fold(0, 1, tuple(p for p in LABELS if not LABELS[p]))]
     splits = {"FLAIR": row_splits(folds, t.patient, t.view)}
-    with pytest.raises(ValueError, match=r"logistic on FLAIR: the training patients \(00[01], 00[23], .* all have one label"):
+    with pytest.raises(
+        ValueError, match=r"logistic on FLAIR: the training patients \(00[01], 00[23], .* all have one label"
+    ):
         cross_fit([QUICK["logistic"]], [t], LABELS, splits, seed=0, jobs=jobs)
 
 
