@@ -47,7 +47,8 @@ def interval_text(value: Mapping[str, float]) -> str:
     """'0.612 (0.53-0.69)'; without an interval, or with one without width (too few patients): '0.612 (n/a)'."""
     if not value["low"] < value["high"]:
         return f"{number(value['estimate'])} (n/a)"
-    return f"{number(value['estimate'])} ({number(value['low'], 2)}-{number(value['high'], 2)})"
+    digits = 2 if value["high"] - value["low"] >= 0.02 else 3  # so that the estimate lies inside
+    return f"{number(value['estimate'])} ({number(value['low'], digits)}-{number(value['high'], digits)})"
 
 
 def number(x: float | None, digits: int = 3) -> str:
@@ -130,7 +131,7 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
     )
     if best.power["detectable"] is not None and not math.isnan(best.power["detectable"]):
         out.append(
-            f"With this many patients an AUC of {number(best.power['detectable'], 2)} or more would be told from 0.5 four times in five."
+            f"This many patients have 80 % power to tell an AUC of {number(best.power['detectable'], 2)} from 0.5, and less for lower ones."
         )
     return out
 

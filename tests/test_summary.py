@@ -35,8 +35,8 @@ def test_above_chance() -> None:
     assert text == (
         "For a new patient: logistic on FLAIR (run), mean AUC of the test folds 0.700, 95 % interval 0.600 to 0.800, from 100 "
         "patients (40 positive). Its interval lies above 0.5: better than chance. Its accuracy of 0.550 is not above the 0.600 "
-        "that always guessing the larger class gives. With this many patients an AUC of 0.66 or more would be told from 0.5 "
-        "four times in five."
+        "that always guessing the larger class gives. This many patients have 80 % power to tell an AUC of 0.66 from 0.5, and less "
+        "for lower ones."
     )
 
 
@@ -137,6 +137,7 @@ def test_numbers() -> None:
     assert number(0.126, 2) == "0.13"
     assert interval_text({"estimate": 0.612, "low": 0.528, "high": 0.691}) == "0.612 (0.53-0.69)"
     assert interval_text({"estimate": NAN, "low": NAN, "high": NAN}) == "n/a (n/a)"
+    assert interval_text({"estimate": 0.9985, "low": 0.9962, "high": 0.9991}) == "0.999 (0.996-0.999)"
     assert interval_text({"estimate": 0.7, "low": NAN, "high": NAN}) == "0.700 (n/a)"
 
 
