@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Join the rooms: tables from features, scores from heads, patients from evaluation."""
-    from evaluation.patients import Prediction, fuse_scores, patient_predictions
+    from evaluation.patients import Prediction
     from evaluation.summary import comparison_lines
     from features import duplicates, shortcuts
     from features import labels as label_files
@@ -152,10 +152,11 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     from features.fingerprint import to_arrays
     from heads import bundle, ledger, runs
     from heads.boosted import Boosted
-    from heads.crossfit import cross_fit, refit
+    from heads.crossfit import refit
     from heads.dense import Dense
     from heads.folds import separated
     from heads.logistic import Logistic
+    from heads.tune import INNER_FOLDS
 
     check(args)
     kind = {"what": "leak demonstration", "mark": "leak.json"} if args.demonstrate_leak else {}
@@ -214,18 +215,21 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "label": joined.question,
         "leak": leak or None,
     }
+    by_key: dict[tuple[str, str], Any] = {}
     if args.tune:
-        nested = tune_heads(args, source, joined.labels, trained, sequences, heads, folds, groups)
+        by_key = tuning_tables(args, source, joined.labels, trained, sequences)
+        n_fits = len(heads) * args.tune * INNER_FOLDS * (len(folds) + 1)
+        say(
+            f"  fitting {n_fits} times on inner folds: {args.tune} configurations of {', '.join(h.name for h in heads)}"
+        )
+        nested = tune_heads(args, joined.labels, by_key, sequences, heads, folds, groups)
         predictions = [Prediction(*row) for row in nested.patient_rows()]
         files = nested.files(shared)
     else:
         n_fits = len(heads) * sum(len(s) + 1 for s in splits.values())
         say(f"  fitting {n_fits} times: {', '.join(h.name for h in heads)} on {', '.join(splits)}")
-        results = cross_fit(heads, trained, joined.labels, splits, seed=args.seed, jobs=args.jobs)
+        results, predictions = cross_validate(args, joined.labels, trained, sequences, heads, splits)
         fitted = refit(heads, trained, joined.labels, seed=args.seed, jobs=args.jobs)
-        predictions = patient_predictions(args.out.name, results, by_name, joined.labels, args.aggregate)
-        if args.fuse == "scores":
-            predictions += fuse_scores(predictions, sequences)
         tried = dict.fromkeys((p.head, p.sequence) for p in predictions)
         files = {
             "slices": runs.slice_rows(args.out.name, results, by_name, joined.labels),
@@ -235,7 +239,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
             "ledger": ledger.plain_rows(args.out.name, tried, heads, args.slices, args.aggregate),
         }
     curve = learning_table(args, joined.labels, trained, known, folds) if args.learning_curve else {}
-    shuffles = shuffled_table(args, source, joined.labels, trained, sequences, heads, groups)
+    shuffles = shuffled_table(args, joined.labels, trained, by_key, sequences, heads, groups)
     n_results = len({(p.head, p.sequence) for p in predictions})
     baseline = shortcut_predictions(args, source, sequences, joined.labels, heads, folds)
     predictions += baseline
@@ -277,38 +281,56 @@ def find_duplicates(whole: Sequence[Any], labels: dict[str, int]) -> tuple[dict[
     return fingerprints, pairs
 
 
-def tune_heads(
+def cross_validate(
     args: argparse.Namespace,
-    source: Any,
     labels: dict[str, int],
     trained: Sequence[Any],
     sequences: list[str],
     heads: Sequence[Any],
-    folds: Sequence[Any],
-    groups: dict[str, str],
-    *,
-    quiet: bool = False,
-) -> Any:
-    """What every head chooses on inner folds; slice selections and aggregators are choices where rows are slices."""
-    from evaluation import metrics
-    from evaluation.patients import aggregate
+    splits: dict[str, Any],
+) -> tuple[list[Any], list[Any]]:
+    """The untuned heads out of fold: scores of rows, and of patients with the fused ones."""
+    from evaluation.patients import fuse_scores, patient_predictions
+    from heads.crossfit import cross_fit
+
+    results = cross_fit(heads, trained, labels, splits, seed=args.seed, jobs=args.jobs)
+    by_name = {t.sequence: t for t in trained}
+    predictions = patient_predictions(args.out.name, results, by_name, labels, args.aggregate)
+    return results, predictions + (fuse_scores(predictions, sequences) if args.fuse == "scores" else [])
+
+
+def tuning_tables(
+    args: argparse.Namespace, source: Any, labels: dict[str, int], trained: Sequence[Any], sequences: list[str]
+) -> dict[tuple[str, str], Any]:
+    """{(sequence, slices): table} to choose from, the default ones first; other slices only where rows are slices."""
     from features import table as tables
-    from heads.nested import Nested
     from heads.space import SLICES
-    from heads.tune import INNER_FOLDS, Measures, tune
 
     by_key = {(t.sequence, args.slices): t for t in trained}
-    aggregators = [args.aggregate]
     if args.unit == "slice" and not source.is_csv:
-        aggregators += [a for a in AGGREGATORS if a != args.aggregate]
-        for key in [(q, s) for s in SLICES if s != args.slices for q in sequences]:
-            table = tables.load(source, key[0], slices=key[1], keep_blank=args.keep_blank)
-            by_key[key] = table.of_patients(list(labels))
-    n_fits = len(heads) * args.tune * INNER_FOLDS * (len(folds) + 1)
-    if not quiet:
-        say(
-            f"  fitting {n_fits} times on inner folds: {args.tune} configurations of {', '.join(h.name for h in heads)}"
-        )
+        for sequence, slices in [(q, s) for s in SLICES if s != args.slices for q in sequences]:
+            table = tables.load(source, sequence, slices=slices, keep_blank=args.keep_blank)
+            by_key[sequence, slices] = table.of_patients(list(labels))
+    return by_key
+
+
+def tune_heads(
+    args: argparse.Namespace,
+    labels: dict[str, int],
+    by_key: dict[tuple[str, str], Any],
+    sequences: list[str],
+    heads: Sequence[Any],
+    folds: Sequence[Any],
+    groups: dict[str, str],
+) -> Any:
+    """What every head chooses on inner folds; aggregators are choices where slice selections are."""
+    from evaluation import metrics
+    from evaluation.patients import aggregate
+    from heads.nested import Nested
+    from heads.tune import Measures, tune
+
+    several = len({slices for _, slices in by_key}) > 1
+    aggregators = [args.aggregate, *(a for a in AGGREGATORS if several and a != args.aggregate)]
     measures = Measures(aggregate, metrics.auc, metrics.log_loss, metrics.youden_threshold)
     options = {"draws": args.tune, "seed": args.seed, "jobs": args.jobs, "groups": groups}
     choices = tune(heads, by_key, labels, folds, aggregators, measures=measures, **options)
@@ -317,9 +339,9 @@ def tune_heads(
 
 def shuffled_table(
     args: argparse.Namespace,
-    source: Any,
     labels: dict[str, int],
     trained: Sequence[Any],
+    by_key: dict[tuple[str, str], Any],
     sequences: list[str],
     heads: Sequence[Any],
     groups: dict[str, str],
@@ -330,10 +352,10 @@ def shuffled_table(
     """
     import numpy as np
 
-    from evaluation.patients import AGGREGATORS, Prediction, fuse_scores, fused_name, patient_predictions
+    from evaluation.patients import AGGREGATORS as POOLS
+    from evaluation.patients import Prediction, fused_name
     from evaluation.permutation import COLUMNS, FILE, mean_fold_auc, rows_of
     from evaluation.runs import group
-    from heads.crossfit import cross_fit
     from heads.folds import fold_matrix, row_splits
     from heads.permute import average, logistic_scores, shuffled_labels
 
@@ -349,8 +371,7 @@ def shuffled_table(
     facts = [(np.array([d[p] for p in patients]), fold_matrix(folds, patients)) for d, folds in draws]
     rows: list[tuple[Any, ...]] = []
     for head in batched:
-        pool = AGGREGATORS[args.aggregate]
-        found = {t.sequence: logistic_scores(head, t, draws, patients, pool) for t in trained}
+        found = {t.sequence: logistic_scores(head, t, draws, patients, POOLS[args.aggregate]) for t in trained}
         if args.fuse == "scores":
             found[fused_name(sequences)] = average([found[q] for q in sequences])
         for sequence, scores in found.items():
@@ -358,14 +379,11 @@ def shuffled_table(
             rows += rows_of(args.out.name, head.name, sequence, each)
     for k, (d, folds) in enumerate(draws if others else []):
         if args.tune:
-            nested = tune_heads(args, source, d, trained, sequences, others, folds, groups, quiet=True)
+            nested = tune_heads(args, d, by_key, sequences, others, folds, groups)
             predictions = [Prediction(*row) for row in nested.patient_rows()]
         else:
             splits = {t.sequence: row_splits(folds, t.patient, t.view) for t in trained}
-            results = cross_fit(others, trained, d, splits, seed=args.seed, jobs=args.jobs)
-            by_name = {t.sequence: t for t in trained}
-            predictions = patient_predictions(args.out.name, results, by_name, d, args.aggregate)
-            predictions += fuse_scores(predictions, sequences) if args.fuse == "scores" else []
+            _, predictions = cross_validate(args, d, trained, sequences, others, splits)
         rows += [(*s.key, k, mean_fold_auc(s.y, s.scores, s.fold)) for s in group(predictions)]
     return {FILE: (COLUMNS, rows)}
 

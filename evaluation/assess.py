@@ -94,7 +94,7 @@ def assess(
     for name in METRICS:
         low, high = percentile_interval(np.concatenate(draws[name]))
         values[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
-    fold_auc = _fold_aucs(scored)
+    fold_auc = metrics.fold_aucs(scored.y, scored.scores, scored.fold, metrics.ones(len(scored.y)))[:, 0].tolist()
     in_use = sorted({float(t) for t in thresholds[np.isfinite(scored.scores)]})
     majority = max(scored.y.mean(), 1 - scored.y.mean())
     result = Assessment(
@@ -166,16 +166,6 @@ def _all_metrics(scored: Scored, patient_weights: Array, thresholds: Array) -> d
         for name, (_, function, needs_threshold) in METRICS.items():
             totals[name].append(function(y, s, w, cut[known]) if needs_threshold else function(y, s, w))
     return {name: np.mean(values, axis=0) for name, values in totals.items()}
-
-
-def _fold_aucs(scored: Scored) -> list[float]:
-    out = []
-    for score, fold in zip(scored.scores, scored.fold, strict=True):
-        for f in np.unique(fold[fold >= 0]):
-            y, s = scored.y[fold == f], score[fold == f]
-            if len(np.unique(y)) == 2:
-                out.append(float(metrics.auc(y, s, metrics.ones(len(y)))[0]))
-    return out
 
 
 def _curves(

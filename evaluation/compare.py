@@ -111,7 +111,7 @@ def compare(a: Scored, b: Scored, *, replicates: int = 500, seed: int = 0) -> Co
     p = float(2 * norm.sf(abs(difference) / se)) if se > 1e-12 else float(abs(difference) < 1e-12)
     half = float(norm.ppf(1 - ALPHA / 2)) * se
     W = bootstrap_weights(y, replicates, np.random.default_rng(seed))
-    drawn = _fold_aucs(*parts[0], W) - _fold_aucs(*parts[1], W)
+    drawn = _mean_fold_aucs(*parts[0], W) - _mean_fold_aucs(*parts[1], W)
     return Comparison(
         a.key, b.key, len(common), difference, difference - half, difference + half, p, _delong_p(parts),
         *percentile_interval(drawn), _fold_p(a, b, ia, ib),
@@ -130,14 +130,9 @@ def _standard_error(parts: Sequence[Part], psi_a: Array, psi_b: Array) -> float:
     return float(np.sqrt(plain * inflation(u, folds, repeats) / averaged))
 
 
-def _fold_aucs(y: Labels, scores: Array, fold: Labels, W: Array) -> Array:
+def _mean_fold_aucs(y: Labels, scores: Array, fold: Labels, W: Array) -> Array:
     """(B,) mean AUC by fold for each row of (B, n) weights; folds that lack a class in a replicate are left out of it."""
-    aucs = [
-        metrics.auc(y[inside], score[inside], W[:, inside])
-        for score, row in zip(scores, fold, strict=True)
-        for f in np.unique(row)
-        if len(np.unique(y[inside := np.flatnonzero(row == f)])) == 2
-    ]
+    aucs = metrics.fold_aucs(y, scores, fold, W)
     known = np.isfinite(aucs)
     total = np.where(known, aucs, 0).sum(axis=0)
     return np.asarray(np.divide(total, known.sum(axis=0), out=np.full(len(W), np.nan), where=known.any(axis=0)))

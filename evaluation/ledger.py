@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.intervals import cross_validated_auc
+from evaluation.permutation import mean_fold_auc
 from evaluation.runs import RUN_FORMAT, Run
 from evaluation.sections import Cell, Section, Sheet, result_name
 from evaluation.summary import CHOSEN, FEW_PATIENTS, number
@@ -82,7 +82,7 @@ def ledger_section(runs: Sequence[Run], beside: Sequence[tuple[str, dict[str, An
             scored = next(s for s in run.scored if s.key[1:] == key)
             name = result_name(scored.key, names)
             inner = float(np.mean([float(r["inner_auc"]) for r in rows]))
-            outer = float(cross_validated_auc(scored.y, scored.scores, scored.fold)[0])
+            outer = mean_fold_auc(scored.y, scored.scores, scored.fold)
             worth.append([name, len(rows), None if few else inner, None if few else outer])
             columns = _open_choices(run, key[0])
             words.append(_stability(name, rows, columns) + ("" if few else _worth(inner, outer)))

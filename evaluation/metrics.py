@@ -40,6 +40,21 @@ def auc(y: Labels, score: Array, W: Array) -> Array:
     return _ratio((p * (below + q / 2)).sum(axis=1), p.sum(axis=1) * q.sum(axis=1))
 
 
+def fold_aucs(y: Labels, scores: Array, fold: Labels, W: Array) -> Array:
+    """(folds, B) the AUC of each test fold of each repeat; y (n,), scores and fold (R, n), W (B, n) as above.
+
+    Rows without a score (NaN) are passed over, and folds that then lack a class are left out.
+    """
+    out = []
+    for score, row in zip(scores, fold, strict=True):
+        known = np.isfinite(score)
+        for f in np.unique(row[row >= 0]):
+            inside = np.flatnonzero((row == f) & known)
+            if len(np.unique(y[inside])) == 2:
+                out.append(auc(y[inside], score[inside], W[:, inside]))
+    return np.array(out).reshape(-1, len(W))
+
+
 def average_precision(y: Labels, score: Array, W: Array) -> Array:
     """Sum of precision times the step in recall, from the highest score down."""
     p, q = _tied_sums(y, score, W, descending=True)

@@ -41,13 +41,8 @@ class Shuffled:
 
 def mean_fold_auc(y: Labels, scores: Array, fold: Labels) -> float:
     """The mean over repeats and folds with both classes; y (n,), scores and fold (R, n), NaN where there is no score."""
-    aucs = []
-    for score, row in zip(scores, fold, strict=True):
-        for f in np.unique(row[row >= 0]):
-            inside = (row == f) & np.isfinite(score)
-            if len(np.unique(y[inside])) == 2:
-                aucs.append(float(metrics.auc(y[inside], score[inside], metrics.ones(int(inside.sum())))[0]))
-    return float(np.mean(aucs)) if aucs else float("nan")
+    aucs = metrics.fold_aucs(y, scores, fold, metrics.ones(len(y)))
+    return float(aucs.mean()) if len(aucs) else float("nan")
 
 
 def rows_of(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from heads.crossfit import FoldScores, Head, Rows, cross_fit
 from heads.folds import RowSplit, leak_sentence, patient_folds, row_splits
+from heads.permute import shuffled
 
 
 class SliceRows(Rows, Protocol):
@@ -90,14 +91,6 @@ def demonstrate(
                     counts = _overlap(person, splits[name])
                     trials.append(Trial(head.name, table.sequence, name, draw, given, who, scores, *counts))
     return trials
-
-
-def shuffled(labels: Mapping[str, int], who: Mapping[str, str], rng: np.random.Generator) -> dict[str, int]:
-    """The labels in random order over persons; all ids of a person get one label."""
-    first = {who[p]: labels[p] for p in sorted(labels, reverse=True)}
-    people = sorted(first)
-    drawn = dict(zip(people, rng.permutation([first[w] for w in people]).tolist(), strict=True))
-    return {p: drawn[who[p]] for p in labels}
 
 
 def _splits(

@@ -17,11 +17,17 @@ Pool = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # (m, B) slice scor
 
 def shuffled_labels(labels: Mapping[str, int], permutations: int, seed: int) -> Iterator[dict[str, int]]:
     """`permutations` times the labels dealt out anew among the patients, seeded; not the labels as they are."""
-    patients = sorted(labels)
-    values = np.array([labels[p] for p in patients])
-    rng = np.random.default_rng([seed, 0x5EED])
+    rng, themselves = np.random.default_rng([seed, 0x5EED]), {p: p for p in labels}
     for _ in range(permutations):
-        yield dict(zip(patients, rng.permutation(values).tolist(), strict=True))
+        yield shuffled(labels, themselves, rng)
+
+
+def shuffled(labels: Mapping[str, int], who: Mapping[str, str], rng: np.random.Generator) -> dict[str, int]:
+    """The labels in random order over persons; all ids of a person get one label."""
+    first = {who[p]: labels[p] for p in sorted(labels, reverse=True)}
+    people = sorted(first)
+    drawn = dict(zip(people, rng.permutation([first[w] for w in people]).tolist(), strict=True))
+    return {p: drawn[who[p]] for p in labels}
 
 
 def logistic_scores(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rows import Rows
 from sklearn.metrics import roc_auc_score
 
 from heads.boosted import Boosted
@@ -25,14 +26,6 @@ QUICK: dict[str, Any] = {
     "boosted": Boosted(rounds=20),
     "dense": Dense(hidden=(8, 4), epochs=3),
 }
-
-
-@dataclass
-class Rows:
-    sequence: str
-    X: np.ndarray
-    patient: np.ndarray
-    view: np.ndarray
 
 
 def table(sequence: str = "FLAIR", seed: int = 0, views: int = 1, slices: int = 6) -> Rows:

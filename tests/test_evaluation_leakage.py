@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rows import Slices
 
 from evaluation.leakage import LEAK_COLUMNS, Row, Verdict, conclusion, csv_rows, flag, headline, measure, table_lines
 from heads.leakage import demonstrate
 from heads.logistic import Logistic
-
-
-@dataclass
-class Slices:
-    sequence: str
-    X: np.ndarray
-    patient: np.ndarray
-    view: np.ndarray
-    slice_id: np.ndarray
 
 
 @dataclass

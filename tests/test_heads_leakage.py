@@ -8,23 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rows import Slices
 
 from heads.boosted import Boosted
 from heads.crossfit import cross_fit
 from heads.folds import patient_folds, row_splits
-from heads.leakage import Trial, demonstrate, shuffled
+from heads.leakage import Trial, demonstrate
 from heads.logistic import Logistic
+from heads.permute import shuffled
 
 LABELS = {f"{i:02}": int(i % 3 == 0) for i in range(12)}  # 4 positive, 8 negative
-
-
-@dataclass
-class Slices:
-    sequence: str
-    X: np.ndarray
-    patient: np.ndarray
-    view: np.ndarray
-    slice_id: np.ndarray
 
 
 def slices(n: int = 6, views: int = 1, sequence: str = "FLAIR", patients: list[str] | None = None) -> Slices:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from rows import Rows
 from sklearn.metrics import roc_auc_score
 
 from heads.boosted import Boosted
@@ -16,14 +15,6 @@ from heads.logistic import Logistic
 
 LABELS = {f"{i:03}": int(i % 3 == 0) for i in range(60)}
 FOLDS = patient_folds(LABELS, folds=4, repeats=2, seed=0)[0]
-
-
-@dataclass
-class Rows:
-    sequence: str
-    X: np.ndarray
-    patient: np.ndarray
-    view: np.ndarray
 
 
 def table(sequence: str = "FLAIR", patients: int = 60) -> Rows:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rows import Slices
 from sklearn.metrics import log_loss, roc_auc_score
 
 from evaluation import metrics
@@ -24,15 +25,6 @@ LABELS = {f"{i:03}": i % 2 for i in range(30)}
 FOLDS, _ = patient_folds(LABELS, folds=3, repeats=2, seed=4)
 
 
-@dataclass
-class Rows:
-    sequence: str
-    X: np.ndarray
-    patient: np.ndarray
-    view: np.ndarray
-    slice_id: np.ndarray
-
-
 @dataclass(frozen=True)
 class Means(Logistic):
     """Ranks by the difference of the class means: as quick as a head can be. `C` scales its scores."""
@@ -45,7 +37,7 @@ class Means(Logistic):
         ), []
 
 
-def rows(sequence: str, effect: float, seed: int, slices: int = 3, without: tuple[str, ...] = ()) -> Rows:
+def rows(sequence: str, effect: float, seed: int, slices: int = 3, without: tuple[str, ...] = ()) -> Slices:
     """Slices of patients of whom the first column says the label, as far as `effect` goes."""
     rng = np.random.default_rng(seed)
     patients = [p for p in LABELS if p not in without]
@@ -55,7 +47,7 @@ def rows(sequence: str, effect: float, seed: int, slices: int = 3, without: tupl
     )
     X[:, 0] += effect * np.array([2 * LABELS[p] - 1 for p in patient])
     ids = np.array([f"{sequence}/{p}#{i}" for i, p in enumerate(patient)], object)
-    return Rows(sequence, X, patient, np.zeros(len(patient), np.int16), ids)
+    return Slices(sequence, X, patient, np.zeros(len(patient), np.int16), ids)
 
 
 def cohort(effects: dict[str, float], seed: int = 0, **options: Any) -> dict[tuple[str, str], Any]:
