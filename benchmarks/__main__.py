@@ -1,19 +1,40 @@
-"""`python -m benchmarks NAME`: run the question `benchmarks/NAME.py`."""
+"""`python -m benchmarks`: every question of speed, in one table; `python -m benchmarks NAME ...`: some questions."""
 
 from __future__ import annotations
 
 import importlib
+import json
+import platform
 import sys
 from pathlib import Path
 
+from benchmarks.timing import Row, table_lines
+
+OUT = Path("build/benchmarks")
+_NO_QUESTIONS = ("timing",)
+
 
 def main(argv: list[str]) -> int:
-    """Run one question by name; without a name, list them."""
-    names = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_"))
-    if len(argv) != 1 or argv[0] not in names:
-        print(f"usage: python -m benchmarks NAME, with NAME one of: {', '.join(names)}", file=sys.stderr)
+    """Run questions by name; all that are about speed without one. A table is printed, and written as JSON.
+
+    A question is a module with `measure() -> list[Row]`, or with `main()` where it prints a table of its own.
+    """
+    stems = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_"))
+    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in stems if name not in _NO_QUESTIONS}
+    if unknown := set(argv) - set(modules):
+        print(f"no question {', '.join(sorted(unknown))}; there are {', '.join(modules)}", file=sys.stderr)
         return 2
-    importlib.import_module(f"benchmarks.{argv[0]}").main()
+    rows: list[Row] = []
+    for name in argv or [n for n, m in modules.items() if hasattr(m, "measure")]:
+        if not hasattr(modules[name], "measure"):
+            modules[name].main()
+            continue
+        found = modules[name].measure()
+        print("\n".join(table_lines(found)[0 if not rows else 2 :]), flush=True)
+        OUT.mkdir(parents=True, exist_ok=True)
+        content = {"machine": platform.processor() or platform.machine(), "rows": [r.to_json() for r in found]}
+        (OUT / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        rows += found
     return 0
 
 
