@@ -53,7 +53,18 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--dtype", default="float32", choices=("float32", "float16"), help="of the stored vectors (default: float32)"
     )
-    p.add_argument("--batch", type=at_least(1), default=32, help="slices per step of the network (default: 32)")
+    p.add_argument(
+        "--margins",
+        default="auto",
+        choices=("auto", "skip", "compute"),
+        help="skip: VGG leaves out the black around the brain, with the same vectors to 1e-6; auto: skip on a CPU",
+    )
+    p.add_argument(
+        "--batch",
+        type=at_least(1),
+        metavar="N",
+        help="slices per step of the network (default: 16 on a CPU, 32 on a GPU)",
+    )
     p.add_argument(
         "--augment",
         type=at_least(0),
@@ -98,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             weights=args.weights,
             preprocess=args.preprocess,
             precision=args.precision,
+            margins=args.margins,
             batch=args.batch,
             seed=args.seed,
         )

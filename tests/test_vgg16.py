@@ -114,6 +114,22 @@ def test_the_mean_of_the_maps_is_the_embedding_and_keras_has_the_same_maps(
     assert relative(maps, expected) < 1e-4
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_skipping_the_margins_gives_the_same_vectors_on_real_slices(
+    shared: Path, weights: str, vgg16: Embedder, precision: str
+) -> None:
+    from features import slices
+
+    series = find_scans([shared / "data" / "rsna_like_tcia" / "test"], sequences=["FLAIR"]).series[0]
+    images = slices.prepare_series(series, size=224, normalize="series", resize="pad", plane="axial").pixels
+    images = np.concatenate([images[images.any(axis=(1, 2))][::4], np.zeros((1, 224, 224), np.uint8)])
+    skip = vgg16 if precision == "float32" else Embedder(weights=weights, precision=precision)
+    expected = Embedder(weights=weights, precision=precision, margins="compute")(images)
+    each = np.linalg.norm(skip(images) - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert skip._margins is not None
+    assert each.max() < (1e-6 if precision == "float32" else 3e-3)
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 3e-2)])
 def test_lower_precision_stays_close(
     vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float
@@ -160,6 +176,8 @@ def test_weights_by_name_are_known_for_what_they_are(weights: str, vgg16: Embedd
         ({"backbone": "vgg11"}, "unknown backbone 'vgg11'; expected one of vgg16"),
         ({"preprocess": "resnet50"}, "--preprocess resnet50 does not go with vgg16"),
         ({"precision": "float8"}, "unknown precision 'float8'"),
+        ({"margins": "some"}, "unknown margins 'some'; expected one of auto, skip, compute"),
+        ({"backbone": "resnet50", "weights": "random", "margins": "skip"}, "--margins skip goes with vgg16 and vgg19"),
         ({"weights": "nowhere.h5"}, "the weights file 'nowhere.h5' does not exist"),
         ({"backbone": "resnet50", "weights": "nowhere.h5"}, "the weights file 'nowhere.h5' does not exist"),
     ],
