@@ -179,7 +179,9 @@ def drawing(
     left, right = _window(np.concatenate([score, low, high]))
     again = ", recalibrated" * (recalibration != "none")
     repeats = len(scored.scores)
-    whole = f"{scored.run}: {head_on(scored.head, scored.sequence, ', ')}{again}{f', all {repeats} repeats' * (repeats > 1)}"
+    whole = (
+        f"{scored.run}: {head_on(scored.head, scored.sequence, ', ')}{again}{f', {repeats} repeats' * (repeats > 1)}"
+    )
     with canvas(5.4, 3.5) as fig:
         fig.suptitle("\n".join(wrap(whole, 70)), fontsize=10)
         axes = fig.subplot_mosaic([["reliability", "decision"], ["scores", "decision"]], height_ratios=[3, 1])

@@ -231,4 +231,4 @@ def _cohort(about: Mapping[str, Any]) -> str:
 
 
 def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n} times"
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")

@@ -141,8 +141,8 @@ def _drawings(found: Sequence[Stability], names: Sequence[str], folder: Path) ->
         styles: list[tuple[str, str, float, dict[str, Any]]] = [
             ("patients", "patients", -0.12, {"color": BLUE, "alpha": 0.7}),
             ("within", "slices within a patient", 0.12, {"mfc": "none", "mec": ORANGE}),
-        ][: 2 if any(f.within for f in found) else 1]
-        for field, label, shift, style in styles:
+        ]
+        for field, label, shift, style in styles[: 2 if any(f.within for f in found) else 1]:
             for i, f in enumerate(found):
                 values = getattr(f, field)
                 ax.plot(values, [i + shift] * len(values), "o", ms=5, label=None if i else label, **style)

@@ -121,13 +121,6 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients "
         f"({positive} positive){f'; {shuffled[own]}' if own in shuffled else ''}."
     ]
-    others = [
-        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}, {shuffled[key]}"
-        for a in results
-        if (key := (a.run, a.head, a.sequence)) in shuffled
-    ]
-    if others and own not in shuffled:
-        out.append(f"Heads that were trained on shuffled labels too: {'; '.join(others)}.")
     if math.isnan(auc["low"]):
         out.append("There is no interval, since a fold holds fewer than two patients of a class: use fewer --folds.")
     elif auc["high"] < 0.5:
@@ -157,6 +150,13 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         out.append(
             f"This many patients have 80 % power to tell an AUC of {number(best.power['detectable'], 2)} from 0.5, and less for lower ones."
         )
+    others = [
+        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}, {shuffled[key]}"
+        for a in results
+        if (key := (a.run, a.head, a.sequence)) in shuffled
+    ]
+    if others and own not in shuffled:
+        out.append(f"Heads that were trained on shuffled labels too: {'; '.join(others)}.")
     return out
 
 
