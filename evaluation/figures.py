@@ -183,17 +183,23 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
 def save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
-    """Write a figure as SVG and PNG into `folder`; `alt` says in words what it shows."""
+    """Write a figure as SVG and PNG into `folder`; `alt` says in words what it shows.
+
+    It is laid out once and drawn once for each file: `Figure.savefig` would draw every file twice.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w+.-]", "_", name)
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")  # laid out once, for both files
-    fig.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    fig.get_layout_engine().execute(fig)
+    fig.set_layout_engine("none")
     image = io.BytesIO()
-    fig.savefig(image, format="png", dpi=130, metadata={"Software": None})
+    FigureCanvasAgg(fig).print_png(image, metadata={"Software": None})
+    FigureCanvasSVG(fig).print_svg(folder / f"{name}.svg", metadata={"Date": None})  # leaves its own resolution behind
     (folder / f"{name}.png").write_bytes(image.getvalue())
     return Drawing(name, title, alt, image.getvalue())
