@@ -36,8 +36,8 @@ class Shuffled:
     def said(self) -> str:
         """p in words, with the least that this number of shuffles can give."""
         n = len(self.null)
-        least = f", the least that {n} shuffles can give" if self.p <= 1 / (n + 1) else f", {n} shuffles"
-        return f"{p_said(self.p)} over shuffled labels{least}"
+        least = ", the least that they can give" * (self.p <= 1 / (n + 1))
+        return f"{p_said(self.p)} over {n} shuffles of the labels{least}"
 
     @property
     def band(self) -> tuple[float, float]:

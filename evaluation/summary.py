@@ -133,7 +133,9 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         corrected = min(1.0, (k + further) * auc["p"])
         stands = "still better than chance" if corrected < 0.05 else "not distinguishable from chance any more"
         elsewhere = "of runs that it replaced or that lie in the same folder"
-        seen = [f"{k} results"] * (k > 1) + [f"{further} {'' if k > 1 else 'results '}{elsewhere}"] * (further > 0)
+        seen = [f"{k} results"] * (k > 1) + [
+            f"{further} {'' if k > 1 else 'result' + 's' * (further > 1) + ' '}{elsewhere}"
+        ] * (further > 0)
         picked_after = "it was picked after" if k > 1 else "it comes after"
         count = f"all {k + further}" if further else "that"
         tune = "; train_head.py --tune chooses on inner folds instead" * (not nested)
