@@ -199,7 +199,9 @@ def save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
     fig.get_layout_engine().execute(fig)
     fig.set_layout_engine("none")
     image = io.BytesIO()
-    FigureCanvasAgg(fig).print_png(image, metadata={"Software": None})
-    FigureCanvasSVG(fig).print_svg(folder / f"{name}.svg", metadata={"Date": None})  # leaves its own resolution behind
+    pixels: Any = FigureCanvasAgg(fig)
+    pixels.print_png(image, metadata={"Software": None})
+    lines: Any = FigureCanvasSVG(fig)
+    lines.print_svg(folder / f"{name}.svg", metadata={"Date": None})  # last: it changes the figure's resolution
     (folder / f"{name}.png").write_bytes(image.getvalue())
     return Drawing(name, title, alt, image.getvalue())
