@@ -102,7 +102,7 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation.compare import compare_all, sentence
     from evaluation.disjoint import disjoint_section
     from evaluation.learning import learning_section
-    from evaluation.ledger import inner_thresholds, ledger_section, siblings
+    from evaluation.ledger import count_looks, further_looks, inner_thresholds, ledger_section, siblings
     from evaluation.patient_table import patients_section
     from evaluation.permutation import permutation_section
     from evaluation.permutation import read as read_permutations
@@ -143,23 +143,25 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
     leaks, questions = pages.leaks_of(runs), {run.name: run.about["question"] for run in runs}
     pairs = compare_all([s for s in scored if s.run not in leaks], questions)
-    shuffled = {t.key: t.p for t in read_permutations(runs)}
-    words = verdict(patients, leaks, pages.has_random_weights(runs), questions, shuffled)
+    shuffled = {t.key: t.said for t in read_permutations(runs)}
+    beside = siblings(args.runs)
+    looks = further_looks(count_looks(runs, beside))
+    words = verdict(patients, leaks, pages.has_random_weights(runs), questions, shuffled, looks)
     if len(scored) > 1:
         words.append(sentence(pairs))
     sections: list[Section] = []
     sampling = {"replicates": args.replicates, "seed": args.seed}
     few = {a.run: min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS for a in patients}
     sections += [s for s in [permutation_section(runs, folder, few)] if s is not None]
-    sections.append(shortcut_section(scored, baselines, folder, **sampling))
+    sections.append(shortcut_section(scored, baselines, folder, runs, **sampling))
     words += sections[-1].data["findings"]
-    sections.append(strata_section(scored, runs, **sampling))
+    sections += [s for s in [strata_section(scored, runs, **sampling)] if s is not None]
     sections.append(stability_section(scored, by_slice, folder))
     honest = [s for s in scored if s.run not in leaks]
     fewer = {**sampling, "replicates": min(args.replicates, 500)}  # each of them is a regression
     sections.append(calibration_section(honest, folder, recalibration=args.recalibrate, **fewer))
     sections += [s for run in runs if (s := learning_section(run, folder)) is not None]
-    sections.append(ledger_section(runs, siblings(args.runs)))
+    sections.append(ledger_section(runs, beside))
     sections.append(disjoint_section(runs))
     words += sections[-1].data["findings"]
     sections.append(patients_section(scored, runs))

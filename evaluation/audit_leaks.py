@@ -26,7 +26,7 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
     span = str(min(each)) if min(each) == max(each) else f"{min(each)} to {max(each)}"
     words = [
         f"{f.name}: {n} rows, {patients} patients, {models} {'results' if models > 1 else 'result'}{f' of {repeats} repeats' * (repeats > 1)}, {span} "
-        f"rows for a patient in each. Read from these columns: {', '.join(f'{what} from {column!r}' for what, column in f.columns.items())}.",
+        f"{'row' if span == '1' else 'rows'} for a patient in each. Read from these columns: {', '.join(f'{what} from {column!r}' for what, column in f.columns.items())}.",
         f"What is asked: {f.question}.",
     ]
     words += notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from evaluation.calibration import Calibration, calibrate, recalibrate
 from evaluation.decision import DecisionCurve, decision_curve
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
-from evaluation.runs import Scored
+from evaluation.runs import Scored, head_on
 from evaluation.sections import Section, Sheet
 from evaluation.summary import FEW_PATIENTS, number
 
@@ -29,12 +30,20 @@ PARTS = (
     "always saying the share of positives: a head above it does worse than that. With few patients in a bin reliability and resolution are both too large."
 )
 SURE = (
-    "Intervals: 95 %, bootstrap over patients whatever their label; of the shares in the figures, Wilson's. They do not know how the fold "
-    "models would differ on another cohort, and are too narrow for that reason."
+    "Intervals: 95 %, bootstrap over patients whatever their label; of the shares in the figures, Wilson's. They take the fold models as "
+    "given, though another cohort would have made others, and are too narrow for that reason."
+)
+MANY = 100  # patients in the smaller class below which the words say how little the data can tell
+SMALL = (
+    "What {n} patients in the smaller class cannot tell: whether these scores are probabilities. That takes about {many} of each class, "
+    "a curve about 200 (Collins, Ogundimu and Altman, Statistics in Medicine 2016; Van Calster et al., Journal of Clinical Epidemiology "
+    "2016). Every slope inside an interval above fits these data as well as the estimate does, and an interval that contains 1 is no "
+    "sign that scores are right; each point of a reliability curve rests on few positives."
 )
 NET_BENEFIT = (
     "A decision curve counts what acting on a score is worth: true positives per patient, less the false positives at the odds of the "
-    "threshold. It helps only where it lies above both treating everybody and treating nobody."
+    "threshold. It helps only where it lies above both treating everybody and treating nobody. Where one class is rare, thresholds run "
+    "from a quarter of its share to five times it, since the decision is taken near that share."
 )
 RECALIBRATED = {"platt": "a line on the log odds (Platt)", "isotonic": "a rising step function (isotonic regression)"}
 _LINE = {"slope": "Slope", "intercept": "Intercept", "in_the_large": "Intercept at slope 1"}
@@ -66,7 +75,7 @@ def calibration_section(
     for s in enough:
         scored = recalibrate(s, recalibration)
         options = {"replicates": replicates, "seed": seed}
-        name = f"{s.run}: " * many + f"{s.head} on {s.sequence}"
+        name = f"{s.run}: " * many + head_on(s.head, s.sequence)
         shown.append(_Result(scored, calibrate(scored, **options), decision_curve(scored, **options), name))
     words = []
     if not results:
@@ -82,7 +91,9 @@ def calibration_section(
             f"About {len(results) - len(enough)} of {len(results)} results nothing can be said: fewer than {FEW_PATIENTS} patients in a class."
         )
     if shown:
-        words += [_calibrated(shown), _useful(shown), MEANING, PARTS, NET_BENEFIT, SURE]
+        fewest = min(min(r.calibration.n_positive, r.calibration.n_patients - r.calibration.n_positive) for r in shown)
+        small = [SMALL.format(n=fewest, many=MANY)] * (fewest < MANY)
+        words += [_calibrated(shown), _on_the_whole(shown), *small, _useful(shown), MEANING, PARTS, NET_BENEFIT, SURE]
     after = " (recalibrated)" * (recalibration != "none")
     sheets = [
         Sheet(
@@ -123,9 +134,24 @@ def _calibrated(shown: Sequence[_Result]) -> str:
         elif low > 1:
             kind = "Scores too timid (interval of the slope above 1)"
         else:
-            kind = "No detectable fault in the slope (its interval contains 1, not 0)"
+            kind = "Slope not told from 1, where scores would be right (its interval contains 1, not 0)"
         groups.setdefault(kind, []).append(f"{r.name} {interval(slope)}")
     return " ".join(f"{kind}: {'; '.join(names)}." for kind, names in groups.items())
+
+
+def _on_the_whole(shown: Sequence[_Result]) -> str:
+    """Which results are too low or too high on the whole, by the interval of the intercept at slope 1."""
+    groups: dict[str, list[str]] = {"too low": [], "too high": []}
+    for r in shown:
+        value = r.calibration.values["in_the_large"]
+        if value["low"] > 0 or value["high"] < 0:
+            groups["too low" if value["low"] > 0 else "too high"].append(f"{r.name} {interval(value)}")
+    said = [
+        f"Scores {kind} on the whole (interval of the intercept at slope 1): {'; '.join(names)}."
+        for kind, names in groups.items()
+        if names
+    ]
+    return " ".join(said) or "No result is detectably too low or too high on the whole (intercept at slope 1)."
 
 
 def _useful(shown: Sequence[_Result]) -> str:
@@ -135,7 +161,8 @@ def _useful(shown: Sequence[_Result]) -> str:
         f"Decision curves detectably above both treating everybody and treating nobody: {len(clear)} of {len(shown)}"
     )
     if not clear:
-        return f"{count}. Acting on these scores has not been shown to be worth anything at any threshold from 0.05 to 0.95."
+        spans = " or ".join(dict.fromkeys(r.curve.span for r in shown))
+        return f"{count}. Acting on these scores has not been shown to be worth anything at any threshold from {spans}."
     return (
         f"{count}, at the thresholds given: {'; '.join(clear)}. All thresholds are judged together here; the bands drawn hold at "
         "one threshold each."
@@ -149,21 +176,35 @@ def drawing(
     bins = calibration.bins
     score, share, low, high = (np.array([b[k] for b in bins]) for k in ("score", "share", "low", "high"))
     base = calibration.n_positive / calibration.n_patients
-    with canvas(5.4, 3.3) as fig:
+    left, right = _window(np.concatenate([score, low, high]))
+    again = ", recalibrated" * (recalibration != "none")
+    repeats = len(scored.scores)
+    whole = (
+        f"{scored.run}: {head_on(scored.head, scored.sequence, ', ')}{again}{f', {repeats} repeats' * (repeats > 1)}"
+    )
+    with canvas(5.4, 3.5) as fig:
+        fig.suptitle("\n".join(wrap(whole, 70)), fontsize=10)
         axes = fig.subplot_mosaic([["reliability", "decision"], ["scores", "decision"]], height_ratios=[3, 1])
         ax = axes["reliability"]
         ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
         ax.axhline(base, color=GREY, lw=1, ls=":")
         ax.errorbar(score, share, [share - low, high - share], fmt="o-", color=BLUE, ms=4, lw=1.2, elinewidth=1)
-        ax.set(
-            xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], ylabel="Share of positives", title="Reliability"
-        )
+        edge = 0.02 * (right - left)
+        limits = (left - edge, right + edge)
+        ticks = [left, (left + right) / 2, right]
+        ax.set(xlim=limits, ylim=limits, xticks=ticks, ylabel="Share of positives", title="Reliability")
         ax.tick_params(labelbottom=False)
         ax = axes["scores"]
         for label, colour in ((0, GREY), (1, ORANGE)):
             mine = scored.scores[:, scored.y == label]
-            ax.hist(mine[np.isfinite(mine)], np.linspace(0, 1, 41), color=colour, alpha=0.65, label=f"label {label}")
-        ax.set(xlim=(-0.02, 1.02), xlabel="Score", xticks=[0, 0.5, 1], yticks=[])
+            mine = mine[np.isfinite(mine)]
+            weights = np.full(len(mine), 1 / max(1, len(mine)))  # of its label, so that a rare one can be seen
+            ax.hist(
+                mine, np.linspace(left, right, 41), weights=weights, color=colour, alpha=0.65, label=f"label {label}"
+            )
+        beyond = ((scored.scores < left) | (scored.scores > right)).any(axis=0).sum()
+        outside = f" ({beyond} patients reach beyond)" if beyond else ""
+        ax.set(xlim=limits, xlabel=f"Score{outside}", xticks=ticks, yticks=[])
         ax.set_ylim(top=1.6 * ax.get_ylim()[1])
         ax.legend(fontsize=8, loc="upper center", ncols=2, handlelength=1)
         ax = axes["decision"]
@@ -172,14 +213,13 @@ def drawing(
         ax.fill_between(curve.thresholds, curve.low, curve.high, color=BLUE, alpha=0.18, lw=0)
         ax.plot(curve.thresholds, curve.net_benefit, color=BLUE, lw=1.6, label="by score")
         ax.set(
-            xlim=(0, 1),
+            xlim=(curve.thresholds[0], curve.thresholds[-1]) if right - left < 1 else (0, 1),
             ylim=(-0.6 * base, 1.25 * base),
             xlabel="Threshold",
             ylabel="Net benefit",
             title="Decision curve",
         )
         ax.legend(fontsize=8, loc="upper right")
-        again = ", recalibrated" * (recalibration != "none")
         slope = calibration.values["slope"]
         clear = f"above both at {curve.ranges}" if curve.clear.any() else "nowhere detectably above both"
         alt = (
@@ -189,6 +229,16 @@ def drawing(
         )
         where = f"calibration-{scored.run}-{scored.head}-{scored.sequence}"
         return save(fig, folder, where, f"{name}{again}: calibration and decision curve", alt)
+
+
+def _window(points: Any) -> tuple[float, float]:
+    """The part of 0 to 1 that a reliability curve is drawn in: all of it, or the half or less of a rare class."""
+    for end in (0.1, 0.2, 0.3, 0.4, 0.5):
+        if points.max() <= end:
+            return 0.0, end
+        if points.min() >= 1 - end:
+            return 1 - end, 1.0
+    return 0.0, 1.0
 
 
 def _data(r: _Result) -> dict[str, Any]:

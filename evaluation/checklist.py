@@ -13,7 +13,7 @@ from typing import Any
 from evaluation import origin
 from evaluation.assess import Assessment
 from evaluation.metrics import METRICS
-from evaluation.runs import Run
+from evaluation.runs import Run, is_table
 from evaluation.sections import Section, Sheet
 from evaluation.summary import FEW_PATIENTS, number
 
@@ -131,7 +131,7 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         "selection": f"Every result that was computed is shown ({len(patients)}); the verdict names the highest of those on the reported folds and corrects for the choice. {see('ledger')}",
         "ensembles": each(_ensembles),
         "metrics": f"{', '.join(title for title, _, _ in METRICS.values())}. {see('calibration')}",
-        "tests": "AUC by fold with an interval that knows of the training sample; bootstrap over patients, DeLong's and "
+        "tests": "AUC by fold with an interval that allows for other training patients; bootstrap over patients, DeLong's and "
         "influence-curve intervals; "
         f"paired tests with Holm's correction. {see('permutations')}",
         "robustness": see("strata", "shortcuts", "stability"),
@@ -168,6 +168,8 @@ def _sources(about: dict[str, Any]) -> str:
 
 def _subsets(about: dict[str, Any]) -> str:
     a = about["arguments"]
+    if is_table(about):
+        return "None: every patient and every column of the table."
     blank = "kept" if a.get("keep_blank") else "left out"
     return f"Sequences {', '.join(about['sequences'])}; slices: {a.get('slices', 'all')}, blank ones {blank}."
 
@@ -175,11 +177,11 @@ def _subsets(about: dict[str, Any]) -> str:
 def _missing(about: dict[str, Any]) -> str:
     people = about["patients"]
     lacking = [f"{q}: {len(who)}" for q, who in people["missing_sequence"].items() if who]
-    without = f"Patients without a usable slice: {', '.join(lacking)}." if lacking else "No patient lacks a sequence."
-    return (
-        f"{len(people.get('unlabelled', []))} patients without a known label were left out, {len(about['features']['skipped'])} files "
-        f"skipped with their reasons. {without} Missing numbers become the training mean, fitted inside each fold."
-    )
+    without = f"Patients without a usable slice: {', '.join(lacking)}. " if lacking else "No patient lacks a sequence. "
+    files = f", {len(about['features']['skipped'])} files skipped with their reasons"
+    if is_table(about):
+        files = without = ""
+    return f"{len(people.get('unlabelled', []))} patients without a known label were left out{files}. {without}Missing numbers become the training mean, fitted inside each fold."
 
 
 def _split(about: dict[str, Any]) -> str:
@@ -193,7 +195,7 @@ def _split(about: dict[str, Any]) -> str:
 
 def _model(about: dict[str, Any]) -> str:
     return (
-        f"Heads: {', '.join(about['arguments']['head'])}, on features of: {about['features']['settings'].get('backbone', 'a table')}. "
+        f"Heads: {', '.join(about['arguments']['head'])}, on features of: {origin.feature_settings(about) if is_table(about) else about['features']['settings'].get('backbone', 'unknown')}. "
         "The fitted heads are files in the folder 'heads' of the run."
     )
 
@@ -208,11 +210,14 @@ def _training(about: dict[str, Any]) -> str:
         f"{head} ({', '.join(f'{k} {a.get(k)}' for k in of.get(head, ())) or 'fixed settings'})" for head in a["head"]
     ]
     stop = " The dense head stops early on 15 % of its training patients." if "dense" in a["head"] else ""
-    return f"{'; '.join(told)}; unit: {a.get('unit', 'slice')}.{stop}"
+    unit = "patient (a row of the table each)" if is_table(about) else a.get("unit", "slice")
+    return f"{'; '.join(told)}; unit: {unit}.{stop}"
 
 
 def _ensembles(about: dict[str, Any]) -> str:
     fused = f" Sequences are joined as {about['fused']}." if about["fused"] else ""
+    if is_table(about):
+        return "None: one row, one score per patient. Repeats are not averaged."
     return f"Slice scores become a patient's score by: {about['arguments'].get('aggregate', 'mean')}.{fused} Repeats are not averaged."
 
 
@@ -221,5 +226,5 @@ def _flow(about: dict[str, Any]) -> str:
     out = {k: len(people.get(k, [])) for k in ("unlabelled", "without_row", "without_scans")}
     return (
         f"{len(people['labels'])} patients included; left out: {out['unlabelled']} without a known label, {out['without_row']} "
-        f"without a row in the labels, {out['without_scans']} with a label but no scan."
+        f"without a row in the labels, {out['without_scans']} with a label but no {'row in the table' if is_table(about) else 'scan'}."
     )

@@ -1,6 +1,6 @@
 """Which of two results is better: paired tests over the same patients, corrected for the number of pairs.
 
-The test that leads compares the mean AUC by fold and knows of the training sample (see `evaluation.intervals`), which
+The test that leads compares the mean AUC by fold and allows for other training patients (see `evaluation.intervals`), which
 DeLong's does not. Beside it stand DeLong's test of the pooled AUC, a paired bootstrap, and Nadeau and Bengio's over folds.
 """
 
@@ -16,10 +16,11 @@ from evaluation import metrics
 from evaluation.delong import delong
 from evaluation.intervals import bootstrap_weights, inflation, influence, percentile_interval, training_noise
 from evaluation.metrics import Array, Labels
-from evaluation.runs import Scored
+from evaluation.runs import Scored, head_on
 from evaluation.summary import FEW_PATIENTS
 
 ALPHA = 0.05
+TEST = "paired test on the same patients"
 Part = tuple[Labels, Array, Labels]  # y (n,), scores (R, n), fold (R, n) of the common patients
 
 
@@ -52,7 +53,7 @@ class Comparison:
         if not self.p_holm < ALPHA:
             return "no detectable difference"
         better = self.a if self.difference > 0 else self.b
-        return f"{better[1]} on {better[2]} ({better[0]}) ranks patients better"
+        return f"{head_on(*better[1:])} ({better[0]}) ranks patients better"
 
 
 def compare_all(
@@ -76,14 +77,14 @@ def sentence(pairs: Sequence[Comparison]) -> str:
     if not pairs:
         return f"No two results share {FEW_PATIENTS} patients of each class, two of them in every fold, so none are compared."
     different = [c for c in pairs if c.p_holm < ALPHA]
+    if not different and len(pairs) == 1:
+        return f"Between the two results there is no detectable difference ({TEST})."
     if not different:
-        return (
-            f"Among {len(pairs)} pairs of results there is no detectable difference (paired test, Holm's correction)."
-        )
+        return f"Among {len(pairs)} pairs of results there is no detectable difference ({TEST}, Holm's correction)."
     first = different[0]
     return (
-        f"{len(different)} of {len(pairs)} pairs of results differ detectably (paired test, Holm's correction), first of all "
-        f"{first.a[1]} on {first.a[2]} ({first.a[0]}) and {first.b[1]} on {first.b[2]} ({first.b[0]}): {first.verdict}."
+        f"{len(different)} of {len(pairs)} pairs of results differ detectably ({TEST}, Holm's correction), first of all "
+        f"{head_on(*first.a[1:])} ({first.a[0]}) and {head_on(*first.b[1:])} ({first.b[0]}): {first.verdict}."
     )
 
 

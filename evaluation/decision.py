@@ -12,7 +12,8 @@ from evaluation.intervals import LEVEL
 from evaluation.metrics import Array, ones
 from evaluation.runs import Scored
 
-THRESHOLDS = np.linspace(0.05, 0.95, 91)
+THRESHOLDS = np.linspace(0.05, 0.95, 91)  # where neither class is rare, see `thresholds_for`
+_RARE = (0.25, 5.0)  # the range in shares of the rarer class: from a quarter of it to five times it
 
 
 @dataclass
@@ -31,12 +32,31 @@ class DecisionCurve:
     clear: NDArray[np.bool_]
 
     @property
+    def span(self) -> str:
+        """All thresholds that were looked at, '0.05 to 0.95'."""
+        return f"{self._text(self.thresholds[0])} to {self._text(self.thresholds[-1])}"
+
+    @property
     def ranges(self) -> str:
         """Where it is clear, '0.30 to 0.42, 0.50'."""
         at = np.flatnonzero(self.clear)
         pieces = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if len(at) else []
         ends = [(self.thresholds[p[0]], self.thresholds[p[-1]]) for p in pieces]
-        return ", ".join(f"{a:.2f}" if a == b else f"{a:.2f} to {b:.2f}" for a, b in ends)
+        return ", ".join(self._text(a) if a == b else f"{self._text(a)} to {self._text(b)}" for a, b in ends)
+
+    def _text(self, threshold: float) -> str:
+        return f"{threshold:.{2 if self.thresholds[1] - self.thresholds[0] > 0.005 else 3}f}"
+
+
+def thresholds_for(share: float) -> Array:
+    """91 thresholds for a cohort with this share of positives.
+
+    From 0.05 to 0.95 where both classes have a fifth or more. A decision about a rare class is taken near its share, where
+    treating everybody and treating nobody are worth the same: there from a quarter of the share to five times it.
+    """
+    rare = min(share, 1 - share)
+    low, high = min(THRESHOLDS[0], _RARE[0] * rare), min(THRESHOLDS[-1], _RARE[1] * rare)
+    return np.linspace(low, high, len(THRESHOLDS)) if share <= 0.5 else np.linspace(1 - high, 1 - low, len(THRESHOLDS))
 
 
 def net_benefit(scored: Scored, W: Array, thresholds: Array = THRESHOLDS) -> tuple[Array, Array]:
@@ -63,8 +83,9 @@ def decision_curve(scored: Scored, *, replicates: int = 2000, seed: int = 0) -> 
     score's lead over treating everybody and over treating nobody has to be above 0 by more standard errors than the largest
     deviation of any lead at any threshold in 97.5 % of the draws (a simultaneous band).
     """
-    worth, everybody = (v[0] for v in net_benefit(scored, ones(len(scored.y))))
-    draws = [net_benefit(scored, W) for W in patient_draws(len(scored.y), replicates, seed)]
+    thresholds = thresholds_for(float((scored.y == 1).mean()))
+    worth, everybody = (v[0] for v in net_benefit(scored, ones(len(scored.y)), thresholds))
+    draws = [net_benefit(scored, W, thresholds) for W in patient_draws(len(scored.y), replicates, seed)]
     drawn, drawn_all = (np.concatenate([d[k] for d in draws]) for k in (0, 1))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     lead = np.stack([worth - everybody, worth])  # (2, T)
@@ -73,4 +94,4 @@ def decision_curve(scored: Scored, *, replicates: int = 2000, seed: int = 0) -> 
     error[error < 1e-12] = np.inf  # the same calls in every draw: no lead to speak of
     reach = np.quantile((deviation / error).max(axis=(1, 2)), (1 + LEVEL) / 2)
     clear = (lead / error > reach).all(axis=0)
-    return DecisionCurve(THRESHOLDS, worth, low, high, everybody, clear)
+    return DecisionCurve(thresholds, worth, low, high, everybody, clear)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.runs import Run
+from evaluation.runs import Run, is_table
 from evaluation.sections import Cell, Section, Sheet
 
 COLUMNS = ("Patient", "Shares images with", "Sequence", "How", "Slices", "Labels", "Run")
+ROWS = "Rows of the table were compared by all their values; a patient measured twice with other values is not found."
 HOW = {"exact": "identical pixels", "near": "nearly identical", "row": "all values equal"}
 
 
@@ -30,10 +31,12 @@ def disjoint_section(runs: Sequence[Run]) -> Section:
         pairs, labels = found["pairs"], run.about["patients"]["labels"]
         names = {(p["a"], p["b"]) for p in pairs}
         apart = "; each group of them is in one fold" if run.about["split"] == "patient" else ""
+        table = is_table(run.about)
+        test = ROWS if table else found["test"]
         words.append(
-            f"{run.name}: {_pairs(len(names))} of patients with the same images under different ids{apart}. {found['test']}"
+            f"{run.name}: {_pairs(len(names))} of patients with the same {'row' if table else 'images'} under different ids{apart}. {test}"
             if names
-            else f"{run.name}: no patient is a copy of another under a different id. {found['test']}"
+            else f"{run.name}: no patient is a copy of another under a different id. {test}"
         )
         if found["conflicts"]:
             named = "; ".join(f"{a} ({labels[a]}) and {b} ({labels[b]})" for a, b in found["conflicts"])

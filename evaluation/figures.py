@@ -9,12 +9,13 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from evaluation.assess import Assessment
-from evaluation.runs import Run, Scored
+from evaluation.runs import Run, Scored, head_on
 from evaluation.summary import interval_text, number
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
@@ -60,7 +61,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
             ax.plot(a.by_fold["estimate"], i, "o", color=BLUE, ms=6)
             if other := slices.get((a.run, a.head, a.sequence)):
                 ax.plot(other.mean_fold_auc, i, "o", mfc="none", mec=ORANGE, ms=6)
-            name = f"{f'{a.run}: ' * (runs > 1)}{a.head}, {a.sequence}{' (LEAKS)' * (a.run in leaks)}"
+            name = f"{f'{a.run}: ' * (runs > 1)}{head_on(a.head, a.sequence, ', ')}{' (LEAKS)' * (a.run in leaks)}"
             # above its line, so that a long name takes no room from the axis
             ax.text(0, i - 0.4, name, transform=ax.get_yaxis_transform(), va="center", fontsize=8).set_bbox(_BLANK)
         ax.plot([], [], "o", color=BLUE, ms=6, label="patient, 95 % interval")
@@ -79,10 +80,10 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
         ax.set_xlim(np.nanmin(marks) - 0.02, np.nanmax(marks) + 0.02)
         ax.spines["left"].set_visible(False)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3)
-        alt = "AUC of every head and sequence: " + "; ".join(
-            f"{a.head} on {a.sequence} {interval_text(a.by_fold)}" for a in patients
+        alt = "AUC of every result: " + "; ".join(
+            f"{head_on(a.head, a.sequence)} {interval_text(a.by_fold)}" for a in patients
         )
-        return save(fig, folder, "auc", "AUC of every head and sequence", alt)
+        return save(fig, folder, "auc", "AUC of every result, with its 95 % interval", alt)
 
 
 def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
@@ -122,9 +123,11 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
         axes[3].set_box_aspect(1)
         axes[3].set_ylim(top=1.35 * axes[3].get_ylim()[1])  # room for the legend
         axes[3].legend(fontsize=8, loc="upper center", ncols=2)
-        title = f"{a.run}: {a.head}, {a.sequence}"
+        title = f"{a.run}: {head_on(a.head, a.sequence, ', ')}"
+        which = f"{title}, first repeat" if a.n_repeats == 1 else f"{title}, first repeat of {a.n_repeats}"
+        fig.suptitle("\n".join(wrap(which, 70)), fontsize=10)
         alt = (
-            f"{title}, first repeat. ROC curve with AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
+            f"{which}. ROC curve with AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
             f"precision {number(a.first_repeat['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
             f"positives, {c['tn']} true negatives, {c['fn']} false negatives; histogram of patient scores by label."
         )
@@ -166,7 +169,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
                 ax.set(xlabel="Epoch", ylabel=quantity.capitalize())
                 ax.set_ylim(0, 1.02 if quantity == "accuracy" else None)
             ax.legend(fontsize=8)
-            title = f"{run.name}: training of {head}, {sequence}"
+            title = f"{run.name}: training of {head_on(head, sequence, ', ')}"
             both = any(rows[0]["val_loss"] for rows in folds.values())
             alt = f"{title}. Loss and accuracy by epoch for {len(folds)} folds, on training rows{f' and on {watched}' if both else ''}."
             out.append(save(fig, folder, f"{run.name}-{head}-{sequence}-training", title, alt))
@@ -180,17 +183,25 @@ def canvas(width: float, height: float) -> Iterator[Any]:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
 def save(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
-    """Write a figure as SVG and PNG into `folder`; `alt` says in words what it shows."""
+    """Write a figure as SVG and PNG into `folder`; `alt` says in words what it shows.
+
+    It is laid out once and drawn once for each file: `Figure.savefig` would draw every file twice.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w+.-]", "_", name)
-    fig.draw_without_rendering()
-    fig.set_layout_engine("none")  # laid out once, for both files
-    fig.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    fig.get_layout_engine().execute(fig)
+    fig.set_layout_engine("none")
     image = io.BytesIO()
-    fig.savefig(image, format="png", dpi=130, metadata={"Software": None})
+    pixels: Any = FigureCanvasAgg(fig)
+    pixels.print_png(image, metadata={"Software": None})
+    lines: Any = FigureCanvasSVG(fig)
+    lines.print_svg(folder / f"{name}.svg", metadata={"Date": None})  # last: it changes the figure's resolution
     (folder / f"{name}.png").write_bytes(image.getvalue())
     return Drawing(name, title, alt, image.getvalue())

@@ -1,4 +1,4 @@
-"""Uncertainty: resampled patients, and the cross-validated AUC with an interval that knows of the training sample.
+"""Uncertainty: resampled patients, and the cross-validated AUC with an interval that allows for other training patients.
 
 The plain interval of a cross-validated AUC treats the fold models as given. But every patient is tested once and trains
 the other models, so that the errors of the folds go together and the interval is too narrow (Bates, Hastie and Tibshirani,
@@ -90,7 +90,7 @@ def cross_validated_auc(
 class FoldAuc:
     """The mean AUC of the test folds, averaged over repeats: an estimate of the mean true AUC of the fold models.
 
-    se : standard error, low, high : 95 % interval, p : two-sided, of AUC 0.5; all four know of the training sample.
+    se : standard error, low, high : 95 % interval, p : two-sided, of AUC 0.5; all four allow for other training patients.
     The interval holds the AUCs that are no further away than 1.96 of their own standard errors, which go with Hanley and
     McNeil's (Newcombe, Statistics in Medicine 2006). u : share of a model that is noise of its training sample, assumed 1
     where `repeats` is 1. NaN where a fold holds fewer than two patients of a class.

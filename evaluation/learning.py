@@ -13,7 +13,8 @@ from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.intervals import LEVEL
 from evaluation.metrics import Array, auc, ones
 from evaluation.patients import aggregate
-from evaluation.runs import Run
+from evaluation.runs import TABLE as NO_SCANS
+from evaluation.runs import Run, head_on
 from evaluation.sections import Section, Sheet
 from evaluation.summary import FEW_PATIENTS, number
 
@@ -117,7 +118,7 @@ def learning_section(run: Run, folder: Path) -> Section | None:
     if not lines:
         return Section(key, title, ["No test fold holds both classes, so there is no AUC by fold to draw."])
     rows = [
-        (f"{c.head}, {c.sequence}", f"{p.share:.0%}", round(p.patients), f"{number(p.auc)} ({number(p.low, 2)} to {number(p.high, 2)})")
+        (head_on(c.head, c.sequence, ", "), f"{p.share:.0%}", round(p.patients), f"{number(p.auc)} ({number(p.low, 2)} to {number(p.high, 2)})")
         for c in lines for p in c.points
     ]  # fmt: skip
     sheet = Sheet("AUC by fold (95 % interval)", ["Result", "Share", "Training patients", "AUC by fold"], rows)
@@ -131,7 +132,7 @@ def _rise(c: Line) -> str:
     first, last = c.points[-2:]
     change = f"{c.gain:+.3f} (95 % interval {c.low:+.3f} to {c.high:+.3f})"
     start = (
-        f"{c.head} on {c.sequence}: AUC by fold {number(last.auc)} with {last.patients:.0f} training patients, {change} against "
+        f"{head_on(c.head, c.sequence)}: AUC by fold {number(last.auc)} with {last.patients:.0f} training patients, {change} against "
         f"{first.patients:.0f}"
     )
     if c.low > 0:
@@ -163,12 +164,13 @@ def drawing(run: str, lines: Sequence[Line], folder: Path) -> Drawing:
                         x + aside, y, [y - low, high - y], fmt="os^"[k % 3] + "-", ms=4, lw=1.4, elinewidth=1,
                         color=(BLUE, ORANGE, GREY)[k % 3], label=c.head,
                     )  # fmt: skip
-            ax.set(title=sequence, xlim=(0, None))
+            ax.set(title="" if sequence == NO_SCANS else sequence, xlim=(0, None))
         fig.supxlabel("Training patients", fontsize=9)
         fig.supylabel("AUC by fold", fontsize=9)
         axes[0, 0].legend(fontsize=8, loc="best")
         alt = "AUC by fold against training patients, with 95 % intervals. " + "; ".join(
-            f"{c.head} on {c.sequence}: " + ", ".join(f"{number(p.auc, 2)} with {p.patients:.0f}" for p in c.points)
+            f"{head_on(c.head, c.sequence)}: "
+            + ", ".join(f"{number(p.auc, 2)} with {p.patients:.0f}" for p in c.points)
             for c in lines
         )
         return save(fig, folder, f"learning-{run}", f"{run}: learning curve", alt)

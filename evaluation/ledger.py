@@ -61,18 +61,12 @@ def ledger_section(runs: Sequence[Run], beside: Sequence[tuple[str, dict[str, An
     chosen. `beside` : what `siblings` found; runs of other patients or labels, and copies, are passed over."""
     names = [run.name for run in runs]
     words = [_tried(run) for run in runs]
-    cohorts: dict[str, list[Run]] = {}
-    for run in runs:
-        cohorts.setdefault(_cohort(run.about), []).append(run)
-    totals = []
-    for cohort, members in cohorts.items():
-        others = {
-            json.dumps(about.get("tables"), sort_keys=True): (name, about)
-            for name, about in beside
-            if _cohort(about) == cohort and all(about.get("tables") != m.about["tables"] for m in members)
-        }
-        totals.append(_looks(members, list(others.values())))
-        words.append(_looks_sentence(totals[-1], members[0].about["question"] if len(cohorts) > 1 else ""))
+    totals = count_looks(runs, beside)
+    words += [_looks_sentence(looks, looks["question"] if len(totals) > 1 else "") for looks in totals]
+    if leaking := [run.name for run in runs if run.about.get("leak")]:
+        words.append(
+            f"Runs that leak ({', '.join(leaking)}, and those in the same folder) are no candidates and are not counted."
+        )
     worth: list[list[Cell]] = []
     choices: list[list[Cell]] = []
     for run in runs:
@@ -95,6 +89,36 @@ def ledger_section(runs: Sequence[Run], beside: Sequence[tuple[str, dict[str, An
         sheets.append(Sheet("What was chosen (in how many folds)", columns, choices))
     data = {"looks": totals, "choices": [dict(zip(sheets[1].columns, c, strict=True)) for c in choices]}
     return Section("ledger", "What was tried", words, sheets, data=data)
+
+
+def count_looks(runs: Sequence[Run], beside: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """How often the reported folds of each set of patients and labels were looked at, runs that leak left out.
+
+    `results` of these runs, `replaced` by --overwrite, `beside` in the same folder, their sum `total`, and the `question`.
+    """
+    cohorts: dict[str, list[Run]] = {}
+    for run in runs:
+        if not run.about.get("leak"):
+            cohorts.setdefault(_cohort(run.about), []).append(run)
+    out = []
+    for cohort, members in cohorts.items():
+        others = {
+            json.dumps(about.get("tables"), sort_keys=True): (name, about)
+            for name, about in beside
+            if _cohort(about) == cohort
+            and not about.get("leak")
+            and all(about.get("tables") != m.about["tables"] for m in members)
+        }
+        out.append(_looks(members, list(others.values())))
+    return out
+
+
+def further_looks(looks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """{question: looks beyond the results of the report itself}, which a verdict has to pay for too."""
+    out: dict[str, int] = {}
+    for one in looks:
+        out[one["question"]] = out.get(one["question"], 0) + one["replaced"] + one["beside"]
+    return out
 
 
 def _tried(run: Run) -> str:
@@ -131,6 +155,7 @@ def _looks(members: Sequence[Run], others: Sequence[tuple[str, dict[str, Any]]])
     # A run from before there was a ledger does not say how many results it has; it has one at least.
     beside = sum(about.get("looks", {}).get("total", 1) for _, about in others)
     return {
+        "question": members[0].about["question"],
         "patients": len(members[0].about["patients"]["labels"]),
         "results": results,
         "replaced": earlier,
@@ -206,4 +231,4 @@ def _cohort(about: Mapping[str, Any]) -> str:
 
 
 def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n} times"
+    return {1: "once", 2: "twice"}.get(n, f"{n} times")

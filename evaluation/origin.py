@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.runs import Run
+from evaluation.runs import Run, is_table
 from evaluation.sections import Section, Sheet
 
 
@@ -30,7 +30,7 @@ def cohort_section(runs: Sequence[Run]) -> Section:
             rows = [[s["source"] or s["patient"], s["patient"], s["reason"]] for s in skipped]
             title = f"{run.name}: {len(skipped)} files or folders skipped at extraction"
             sheets.append(Sheet(title, ("Source", "Patient", "Reason"), rows, browse="files"))
-        else:
+        elif not is_table(run.about):
             words.append(f"{run.name}: no file was skipped at extraction.")
     return Section("cohort", "Cohort and what was left out", words, sheets)
 
@@ -62,8 +62,10 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def feature_settings(about: dict[str, Any]) -> str:
-    """Backbone, weights and preprocessing of the features."""
+    """Backbone, weights and preprocessing of the features; of a table, its size."""
     settings = about["features"]["settings"]
+    if is_table(about):
+        return f"a table of {settings['table_columns']} columns, a row per patient"
     return "; ".join(f"{k}: {v}" for k, v in settings.items() if k not in ("format", "format_version"))
 
 
@@ -76,7 +78,7 @@ def _made_by(run: Run) -> Sheet:
         ["Split", a["split"]],
         ["Features digest", a["features"]["digest"]],
         ["Labels SHA-256", a["labels"]["sha256"]],
-        ["Features", feature_settings(a) or "a table of numbers per patient"],
+        ["Features", feature_settings(a)],
         ["Versions", libraries(a)],
     ]
     return Sheet(run.name, ("Fact", "Value"), rows)

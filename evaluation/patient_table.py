@@ -22,8 +22,9 @@ def patients_section(scored: Sequence[Scored], runs: Sequence[Run]) -> Section:
     words = [
         "Scores are out of fold: no head saw the patient that it scores, except in runs that leak. Where a run was repeated a score "
         "is the mean over repeats \u00b1 the standard deviation between them. Spread: the highest score of a patient minus the "
-        "lowest, over results that do not leak; where it is large the heads contradict each other. Slices: the most that one "
-        "score rests on. Test fold: one number per repeat, as in predictions.csv.",
+        "lowest, over results that do not leak; where it is large the heads contradict each other. "
+        + "Slices: the most that one score rests on. " * any((s.n_slices > 1).any() for s in scored)
+        + "Test fold: one number per repeat, as in predictions.csv.",
         "A column heading sorts the table; the patients shown can be narrowed down by id and label.",
     ]
     questions = {run.name: run.about["question"] for run in runs}

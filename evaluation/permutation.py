@@ -11,7 +11,7 @@ import numpy as np
 from evaluation import metrics
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
-from evaluation.runs import Run
+from evaluation.runs import Run, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
 from evaluation.summary import number, p_said, p_text
 
@@ -31,6 +31,13 @@ class Shuffled:
     def p(self) -> float:
         """One-sided p-value of an AUC this high (Phipson and Smyth 2010): never 0."""
         return float((1 + (self.null >= self.auc).sum()) / (1 + len(self.null)))
+
+    @property
+    def said(self) -> str:
+        """p in words, with the least that this number of shuffles can give."""
+        n = len(self.null)
+        least = ", the least that they can give" * (self.p <= 1 / (n + 1))
+        return f"{p_said(self.p)} over {n} shuffles of the labels{least}"
 
     @property
     def band(self) -> tuple[float, float]:
@@ -94,8 +101,13 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
         said = "more than chance and the choice explain" if p < 0.05 else "no more than chance and the choice explain"
         if len(own) > 1:
             words.append(
-                f"{run}: the highest of these {len(own)} results, {best.key[1]} on {best.key[2]}, reaches {number(best.auc)}; the "
+                f"{run}: the highest of these {len(own)} results, {head_on(*best.key[1:])}, reaches {number(best.auc)}; the "
                 f"highest of a shuffle reaches that or more with {p_said(p)}, so this is {said}."
+            )
+        else:
+            words.append(
+                f"{run}: {head_on(*best.key[1:])} reaches {number(best.auc)}, {best.said}: "
+                f"{'more than' if p < 0.05 else 'no more than'} chance explains."
             )
     rows: list[list[Cell]] = [
         [name, t.auc, f"{number(t.band[0], 2)}-{number(t.band[1], 2)}", float(t.null.mean()), p_text(t.p), len(t.null)]

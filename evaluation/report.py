@@ -157,7 +157,7 @@ def _write_page(path: Path, *, sections: Sequence[Section], **texts: Any) -> Non
 
 def cell_text(cell: Cell) -> str:
     """A cell as it is shown."""
-    return number(cell) if cell is None or isinstance(cell, float) else str(cell)
+    return number(cell) if cell is None or isinstance(cell, float) else str(cell).replace("< ", "<\u00a0")
 
 
 def _alignment(sheet: Sheet) -> list[Any]:

@@ -13,6 +13,7 @@ from evaluation.sections import Cell, Section, Sheet, result_name
 from evaluation.summary import interval_text, number, p_text
 
 MAIN_METRICS = ("auc", "accuracy")
+RARE = 0.2  # share of a class below which a threshold of 0.5 is seldom crossed
 
 
 def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks: Collection[str] = ()) -> Section:
@@ -30,8 +31,8 @@ def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks:
         for name, a in zip(_names(patients, leaks), patients, strict=True)
     ]
     words = [
-        "AUC by fold: the AUC of each test fold, averaged; each is computed within one model, and the interval knows that other "
-        "patients would have made other models. AUC pooled: all out-of-fold scores in one ranking, which compares scores of "
+        "AUC by fold: the AUC of each test fold, averaged; each is computed within one model, and the interval allows for other patients, who "
+        "would also have made other models. AUC pooled: all out-of-fold scores in one ranking, which compares scores of "
         "different fold models and is biased below 0.5 where there is nothing to find. Majority: the accuracy of always "
         "guessing the larger class.",
         f"Intervals: 95 %; of the accuracy, percentile bootstrap over patients within each class, "
@@ -73,9 +74,10 @@ def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] 
         for name, a in zip(_names(patients, leaks), patients, strict=True)
     ]
     words = [
-        "Two things are unsure: which patients were drawn, and which models they made. The interval of the AUC by fold knows of "
-        "both, and p, of an AUC of 0.5, goes with it. How much of a model is noise of its training sample is told from the agreement of the repeats (0: none, 1: all, "
-        "and taken to be 1 with a single repeat).",
+        "Two things are unsure: which patients were drawn, and which models they made. The interval of the AUC by fold "
+        "allows for both: it says where the AUC would lie had other patients been drawn, to train on as well as to test on. p is that of an "
+        "AUC of 0.5 by the same reckoning. Training noise is the share of a model that is owed to the patients it happened to train on, told "
+        "from how far the repeats disagree (0: none, 1: all, and taken to be 1 with a single repeat).",
         "The others take the fold models as given and are too narrow: the influence curve of the AUC by fold (LeDell, Petersen "
         "and van der Laan 2015), and for the pooled AUC the bootstrap over patients and DeLong's. In simulated cohorts without any "
         "effect (500 each of 40, 120 and 400 patients, logistic head, five folds) these three, called 95 %, contained 0.5 in 74 to "
@@ -108,8 +110,8 @@ def pairs_section(pairs: Sequence[Comparison]) -> Section:
         for c in pairs
     ]
     words = [
-        "Every pair of results on the patients that both have scores for. The difference of the AUCs by fold has an interval and a "
-        f"p that know of the training sample; p is corrected by Holm's method over all {len(pairs)} pairs. Beside them, taking "
+        "Every pair of results on the patients that both have scores for. The interval and p of the difference of the AUCs by fold "
+        f"allow for other training patients, as under 'How sure'; p is corrected by Holm's method over all {len(pairs)} pairs. Beside them, taking "
         "the fold models as given and uncorrected: the bootstrap over patients, and DeLong's paired test of the pooled AUCs; and "
         "where folds are shared, Nadeau and Bengio's test over folds. Runs that leak are left out."
     ]
@@ -146,15 +148,23 @@ def heads_section(
             by_fold = ", ".join(number(x, 2) for x in a.fold_auc) or "no fold has both classes"
             drawings.append(replace(p, title=f"{p.title}. AUC by fold: {by_fold}."))
     words = [
-        "Curves, matrix and histogram show the first repeat. Bands: pointwise 95 % over patients. Dashed: chance. "
-        "Where the dense head was trained, its loss and accuracy by epoch follow."
+        "Curves, matrix and histogram show the first repeat. Bands: pointwise 95 % over patients. Dashed: chance."
+        + " The loss and accuracy of the dense head by epoch follow." * bool(training)
     ]
     return Section("heads", "Head by head", words, drawings=[*drawings, *training])
 
 
 def _calls(patients: Sequence[Assessment]) -> str:
     youden = bool(patients) and patients[0].threshold != "0.5"
-    return f"Calls at {'the threshold that is best on the other folds, in a tuned run on the inner folds (Youden)' if youden else 'threshold 0.5'}."
+    if youden:
+        return "Calls at the threshold that is best on the other folds, in a tuned run on the inner folds (Youden)."
+    rare = [a for a in patients if min(a.n_positive, a.n_patients - a.n_positive) < RARE * a.n_patients]
+    return "Calls at threshold 0.5." + (
+        f" With {rare[0].n_positive} positive of {rare[0].n_patients} patients hardly a score crosses 0.5, so accuracy, sensitivity "
+        "and specificity say little at it; evaluate.py --threshold youden chooses the threshold on the other folds."
+        if rare
+        else ""
+    )
 
 
 def _range(interval: Mapping[str, float]) -> str:

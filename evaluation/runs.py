@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ RUN_KEYS = {
     "arguments", "question", "join", "patients", "sequences", "fused", "split", "folds", "leak", "tables", "features", "labels", "seed",
     "commit", "dirty", "code_version", "versions", "python", "command",
 }  # fmt: skip
+TABLE = "table"  # the sequence of heads that were trained on a table of features: there are no scans
 
 
 @dataclass
@@ -61,6 +62,16 @@ class Run:
     slices: list[Scored]
     curves: list[dict[str, str]]
     more: dict[str, list[dict[str, str]]] = field(default_factory=dict)  # further tables by file name
+
+
+def is_table(about: Mapping[str, Any]) -> bool:
+    """Whether a run was trained on a table of features: patients and columns, neither scans nor slices."""
+    return "table_columns" in about.get("features", {}).get("settings", {})
+
+
+def head_on(head: str, sequence: str, between: str = " on ") -> str:
+    """'boosted on T1wCE', and 'boosted' alone where the features were a table."""
+    return head if sequence == TABLE else f"{head}{between}{sequence}"
 
 
 def read_run(path: Path, name: str | None = None) -> Run:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evaluation.figures import Drawing
+from evaluation.runs import head_on
 
 Cell = str | int | float | None
 
@@ -46,4 +47,4 @@ class Section:
 def result_name(key: tuple[str, str, str], runs: Collection[str] = (), leaks: Collection[str] = ()) -> str:
     """'boosted, T1wCE' of a (run, head, sequence), with the run where there are several, and with its leak."""
     run, head, sequence = key
-    return f"{head}, {sequence}{f' ({run})' * (len(set(runs)) > 1)}{' LEAKS' * (run in leaks)}"
+    return f"{head_on(head, sequence, ', ')}{f' ({run})' * (len(set(runs)) > 1)}{' LEAKS' * (run in leaks)}"

@@ -13,7 +13,7 @@ from evaluation.assess import Assessment, assess
 from evaluation.compare import ALPHA, Comparison, compare, holm
 from evaluation.figures import BLUE, GREY, Drawing, canvas, save
 from evaluation.intervals import inflation
-from evaluation.runs import Run, Scored
+from evaluation.runs import Run, Scored, head_on, is_table
 from evaluation.sections import Section, Sheet
 from evaluation.summary import FEW_PATIENTS, interval_text, number, p_said
 
@@ -46,24 +46,36 @@ def split_off(scored: Sequence[Scored], runs: Sequence[Run]) -> tuple[list[Score
 
 
 def shortcut_section(
-    images: Sequence[Scored], baselines: Sequence[Scored], folder: Path, *, replicates: int = 2000, seed: int = 0
+    images: Sequence[Scored],
+    baselines: Sequence[Scored],
+    folder: Path,
+    about: Sequence[Run] = (),
+    *,
+    replicates: int = 2000,
+    seed: int = 0,
 ) -> Section:
     """Every image result against the best shortcut head of its run, by the paired test, and what follows in words.
 
-    `folder` : where the figure goes. `data["findings"]` has one paragraph per run with a baseline, fit to stand in a verdict.
+    `folder` : where the figure goes; `about` : the runs, for why one has no baseline. `data["findings"]` has one paragraph per run with a baseline, fit to stand in a verdict.
     """
     runs = list(dict.fromkeys(s.run for s in images))
     audits = [
         _audit(run, images, own, replicates, seed) for run in runs if (own := [s for s in baselines if s.run == run])
     ]
-    without = [run for run in runs if run not in {a.run for a in audits}]
+    tables = [run.name for run in about if is_table(run.about)]
+    without = [run for run in runs if run not in {a.run for a in audits} and run not in tables]
     many = len(runs) > 1
     findings = [f"{a.run}: {_finding(a)}" if many else _finding(a) for a in audits]
     words = [*findings, EXPLANATION] if audits else []
     if without:
         words.append(
-            f"Without shortcut heads, so not audited: {', '.join(without)} (features from a table, a slice split, "
-            "--no-shortcuts, neither a logistic nor a boosted head, or an older version)."
+            f"Without shortcut heads, so not audited: {', '.join(without)} (a slice split, --no-shortcuts, neither a logistic nor a "
+            "boosted head, or an older version)."
+        )
+    if tables:
+        words.append(
+            f"Not audited: {', '.join(tables)}, trained on a table, which does not say how the scans behind its columns were made. Where "
+            "scanner, site or voxel size are known, train the same heads on a table of those alone and give both runs to evaluate.py."
         )
     data = {"findings": findings, "runs": {a.run: _data(a) for a in audits}}
     return Section("shortcuts", "Shortcuts", words, _sheets(audits, many), _drawings(audits, many, folder), data)
@@ -120,7 +132,7 @@ def _compared(pairs: Sequence[Comparison]) -> str:
     test = "(paired test, Holm's correction)"
     if better:
         first = max((c for c in pairs if _verdict(c) == "images better"), key=lambda c: c.difference).a
-        out = f"Detectably better than the shortcut {test}: {better} of {k} image results, most of all {first[1]} on {first[2]}."
+        out = f"Detectably better than the shortcut {test}: {better} of {k} image results, most of all {head_on(*first[1:])}."
     else:
         out = (
             f"No image result (of {k}) ranks patients detectably better than the shortcut {test}, so the images have not been "

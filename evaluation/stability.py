@@ -11,13 +11,13 @@ import numpy as np
 
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
-from evaluation.runs import Scored
+from evaluation.runs import Scored, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
 from evaluation.summary import FEW_PATIENTS, number
 
 SLICES = 3  # of one patient, below which their ranks are not compared
 COMPARED = (
-    "Compared are the scores that the same patients, or the same slices, get in two repeats: from heads of other folds and another "
+    "Compared are the scores that the same patients (and where there are images, the same slices) get in two repeats: from heads of other folds and another "
     "seed, none of which trained on the patient. Heads of the folds of one repeat cannot be compared so, since each patient is held "
     "back by one of them only."
 )
@@ -109,7 +109,7 @@ def _finding(found: Sequence[Stability]) -> str:
         return "Every score of a repeat is the same, so patients have no order to compare."
     least, most = ranked[0], ranked[-1]
     many = len({f.key[0] for f in found}) > 1
-    first, last = (f"{f.key[1]} on {f.key[2]}{f' ({f.key[0]})' * many}" for f in (most, least))
+    first, last = (f"{head_on(*f.key[1:])}{f' ({f.key[0]})' * many}" for f in (most, least))
     high, low = (number(_mean(f.patients), 2) for f in (most, least))
     if least is most:
         return f"Between repeats, the order in which {first} puts the patients has a mean rank correlation of {high}."
@@ -122,9 +122,11 @@ def _finding(found: Sequence[Stability]) -> str:
 def _sheets(found: Sequence[Stability], names: Sequence[str]) -> list[Sheet]:
     if not found:
         return []
-    titles = ["Result", "Patients", "Repeats", "Patient scores", "Slice scores", "Slices within a patient"]
+    titles = ["Result", "Patients", "Repeats", "Patient scores"]
+    if sliced := any(f.slices for f in found):
+        titles += ["Slice scores", "Slices within a patient"]
     rows: list[list[Cell]] = [
-        [name, f.n_patients, f.n_repeats, *(_spread(values) for values in (f.patients, f.slices, f.within))]
+        [name, f.n_patients, f.n_repeats, *(_spread(v) for v in (f.patients, f.slices, f.within)[: 3 if sliced else 1])]
         for name, f in zip(names, found, strict=True)
     ]
     return [Sheet("Rank correlation between repeats: mean (lowest to highest pair)", titles, rows)]
@@ -140,7 +142,7 @@ def _drawings(found: Sequence[Stability], names: Sequence[str], folder: Path) ->
             ("patients", "patients", -0.12, {"color": BLUE, "alpha": 0.7}),
             ("within", "slices within a patient", 0.12, {"mfc": "none", "mec": ORANGE}),
         ]
-        for field, label, shift, style in styles:
+        for field, label, shift, style in styles[: 2 if any(f.within for f in found) else 1]:
             for i, f in enumerate(found):
                 values = getattr(f, field)
                 ax.plot(values, [i + shift] * len(values), "o", ms=5, label=None if i else label, **style)
@@ -150,7 +152,8 @@ def _drawings(found: Sequence[Stability], names: Sequence[str], folder: Path) ->
         ax.set_yticks(range(len(found)), names)
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
         alt = "Rank correlation of out-of-fold scores between repeats, mean of all pairs: " + "; ".join(
-            f"{name} patients {number(_mean(f.patients), 2)}, slices within a patient {number(_mean(f.within), 2)}"
+            f"{name} patients {number(_mean(f.patients), 2)}"
+            + (f", slices within a patient {number(_mean(f.within), 2)}" if f.within else "")
             for name, f in zip(names, found, strict=True)
         )
         return [save(fig, folder, "stability", "Do repeats agree?", alt)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.intervals import bootstrap_weights, percentile_interval
-from evaluation.runs import Run, Scored
+from evaluation.runs import Run, Scored, is_table
 from evaluation.sections import Cell, Section, Sheet
 from evaluation.summary import FEW_PATIENTS, interval_text
 
@@ -21,13 +21,18 @@ _QUANTILES = (0, 0.25, 0.5, 0.75, 1)
 _SHOWN = 5  # pairs of strata named in words
 
 
-def strata_section(scored: Sequence[Scored], runs: Sequence[Run], *, replicates: int = 2000, seed: int = 0) -> Section:
+def strata_section(
+    scored: Sequence[Scored], runs: Sequence[Run], *, replicates: int = 2000, seed: int = 0
+) -> Section | None:
     """The availability of sequences, and every patient-level AUC by sequences present, by plane and by slice count.
 
     A stratum's AUC is that of its patients' pooled out-of-fold scores with a patient-bootstrap interval; with fewer than
-    ten patients in a class it has none. Leaking runs are left out, and so are runs that do not know what their patients
-    have (a table of features, an older version).
+    ten patients in a class it has none. Leaking runs are left out, and so are runs of an older version, which do not know what their
+    patients have. None where all runs are of tables of features: these have no scans.
     """
+    tables = [r.name for r in runs if is_table(r.about)]
+    if len(tables) == len(runs):
+        return None
     words: list[str] = []
     sheets: list[Sheet] = []
     data: dict[str, Any] = {}
@@ -38,11 +43,12 @@ def strata_section(scored: Sequence[Scored], runs: Sequence[Run], *, replicates:
         words += [lead + _missing(run.about), lead + _differences(entries)]
         sheets += _availability(run.about, lead) + _results(entries, lead)
         data[run.name] = entries
-    if others := [r.name for r in runs if r not in known]:
+    if others := [r.name for r in runs if r not in known and r.name not in tables]:
         words.append(
-            f"Not stratified: {', '.join(others)} (leaking, trained on a table of features, or older than the record of "
-            "which sequences a patient has)."
+            f"Not stratified: {', '.join(others)} (leaking, or older than the record of which sequences a patient has)."
         )
+    if tables:
+        words.append(f"Of a table of features, without scans: {', '.join(tables)}.")
     return Section("strata", "Missing sequences, planes and slice counts", words, sheets, data={"runs": data})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from evaluation.assess import Assessment, assess
 from evaluation.patients import Prediction
-from evaluation.runs import group
+from evaluation.runs import TABLE, group, head_on
 
 FEW_PATIENTS = 10  # in a class, below which the verdict says nothing
 CHOSEN = "chosen"  # the sequence of a tuned result, and the head of the best head of each fold
@@ -23,17 +23,26 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: boo
 
     Without `folds` (new patients) there is nothing to pool. A last line says where patients are too few.
     """
-    width = max([len(a.sequence) for a in assessments] + [8])
+    # heads on a table of features have no sequence
+    width = (
+        0
+        if assessments and all(a.sequence == TABLE for a in assessments)
+        else max([len(a.sequence) for a in assessments] + [8])
+    )
     titles = ("AUC by fold (95 % CI)", f"{'pooled':>6}") if folds else ("AUC (95 % CI)", "")
     lines = ["", leak] if leak else [""]
+
+    def named(head: str, sequence: str) -> str:
+        return f"{head:9} {sequence:{width}}" if width else f"{head:9}"
+
     lines.append(
-        f"{'head':9} {'sequence':{width}} {'patients':>8}  {titles[0]:21} {titles[1]}  {'accuracy':>8} {'majority':>8}"
+        f"{named('head', 'sequence')} {'patients':>8}  {titles[0]:21} {titles[1]}  {'accuracy':>8} {'majority':>8}"
     )
     for a in assessments:
         v = a.values
         pooled = f"{number(v['auc']['estimate']):>6}" if folds else ""
         lines.append(
-            f"{a.head:9} {a.sequence:{width}} {a.n_patients:8}  {interval_text(a.by_fold):21} {pooled}  "
+            f"{named(a.head, a.sequence)} {a.n_patients:8}  {interval_text(a.by_fold):21} {pooled}  "
             f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
         )
     if any(min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS for a in assessments):
@@ -61,12 +70,14 @@ def verdict(
     leaks: Mapping[str, str],
     random_weights: bool,
     questions: Mapping[str, str] | None = None,
-    shuffled: Mapping[tuple[str, str, str], float] | None = None,
+    shuffled: Mapping[tuple[str, str, str], str] | None = None,
+    looks: Mapping[str, int] | None = None,
 ) -> list[str]:
     """What the figures mean for a new patient, in words. One sentence per entry.
 
     `questions` : {run: what its label stands for}; runs of one question are judged together, since the best of them is
-    picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels}, where it is known.
+    picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels in words}, where it is known.
+    `looks` : {question: how often its folds were looked at beyond these results}, see `ledger.further_looks`.
     """
     out = []
     if random_weights:
@@ -78,7 +89,7 @@ def verdict(
         if a.level == "patient" and a.run not in leaks and not math.isnan(a.by_fold["estimate"]):
             honest.setdefault((questions or {}).get(a.run, ""), []).append(a)
     for question, results in honest.items():
-        sentences = _judge(results, shuffled or {})
+        sentences = _judge(results, shuffled or {}, (looks or {}).get(question, 0))
         out += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
     if not honest:
         out.append(
@@ -91,7 +102,7 @@ def verdict(
     return out
 
 
-def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str], float]) -> list[str]:
+def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str], str], further: int = 0) -> list[str]:
     nested = [a for a in results if a.sequence == CHOSEN]
     nested = [a for a in nested if a.head == CHOSEN] or nested
     best = nested[0] if len(nested) == 1 else max(results, key=lambda a: a.by_fold["estimate"])
@@ -103,11 +114,12 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
             f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."
         ]
     picked = f"the highest of {k} patient-level results is " if k > 1 else "chosen on inner folds, " if nested else ""
-    p = shuffled.get((best.run, best.head, best.sequence))
+    own = (best.run, best.head, best.sequence)
+    several = [a.run for a in results]
     out = [
-        f"For a new patient: {picked}{best.head} on {best.sequence} ({best.run}), mean AUC of the test folds "
+        f"For a new patient: {picked}{head_on(best.head, best.sequence)} ({best.run}), mean AUC of the test folds "
         f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients "
-        f"({positive} positive){'' if p is None else f'; {p_said(p)} over shuffled labels'}."
+        f"({positive} positive){f'; {shuffled[own]}' if own in shuffled else ''}."
     ]
     if math.isnan(auc["low"]):
         out.append("There is no interval, since a fold holds fewer than two patients of a class: use fewer --folds.")
@@ -115,14 +127,21 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         out.append("Its interval lies below 0.5: no better than chance.")
     elif auc["low"] <= 0.5:
         out.append("Its interval contains 0.5: this is not distinguishable from chance.")
-    elif k == 1:
+    elif k + further == 1:
         out.append("Its interval lies above 0.5: better than chance.")
     else:
-        corrected = min(1.0, k * auc["p"])
+        corrected = min(1.0, (k + further) * auc["p"])
         stands = "still better than chance" if corrected < 0.05 else "not distinguishable from chance any more"
+        elsewhere = "of runs that it replaced or that lie in the same folder"
+        seen = [f"{k} results"] * (k > 1) + [
+            f"{further} {'' if k > 1 else 'result' + 's' * (further > 1) + ' '}{elsewhere}"
+        ] * (further > 0)
+        picked_after = "it was picked after" if k > 1 else "it comes after"
+        count = f"all {k + further}" if further else "that"
+        tune = "; train_head.py --tune chooses on inner folds instead" * (not nested)
         out.append(
-            f"Its own interval lies above 0.5, but it was picked after looking at {k} results. Corrected for that (Bonferroni) "
-            f"{p_said(corrected)}: {stands}. Its AUC is optimistic all the same; train_head.py --tune chooses on inner folds instead."
+            f"Its own interval lies above 0.5, but {picked_after} looking at {' and '.join(seen)}. Corrected for {count} "
+            f"(Bonferroni) {p_said(corrected)}: {stands}. Its AUC is optimistic all the same{tune}."
         )
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"
@@ -133,6 +152,13 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         out.append(
             f"This many patients have 80 % power to tell an AUC of {number(best.power['detectable'], 2)} from 0.5, and less for lower ones."
         )
+    others = [
+        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}, {shuffled[key]}"
+        for a in results
+        if (key := (a.run, a.head, a.sequence)) in shuffled
+    ]
+    if others and own not in shuffled:
+        out.append(f"Heads that were trained on shuffled labels too: {'; '.join(others)}.")
     return out
 
 

@@ -32,6 +32,8 @@ LONG = "mean(" + "+".join(["FLAIR", "T1w", "T1wCE", "T2w"] * 3) + ")"
 # Runs in the page at 400 px, and sends what it finds to the page around it.
 PROBE = """
 const out = { width: innerWidth };
+const folds = () => [...document.querySelectorAll("details")].map((d) => d.open);
+out.folds = ["", "beforeprint", "afterprint"].map((e) => { dispatchEvent(new Event(e)); return folds(); });
 document.querySelectorAll("details").forEach((d) => { d.open = true; });
 out.scroll = document.documentElement.scrollWidth;
 out.images = [...document.images].filter((i) => i.naturalWidth > 400).map((i) => i.getBoundingClientRect().right);
@@ -186,6 +188,13 @@ def test_it_fits_into_400_px(narrow: dict[str, Any]) -> None:
     assert narrow["images"] and max(narrow["images"]) <= 400
     assert narrow["stacked"] == "flex"
     assert set(narrow["figures"]) == {1}, "one figure beside the other only where there is room"
+
+
+def test_what_is_folded_is_printed_all_the_same(narrow: dict[str, Any]) -> None:
+    before, printed, after = narrow["folds"]
+    assert before and not any(before)
+    assert all(printed)
+    assert after == before
 
 
 def test_everything_that_acts_can_be_reached_by_keyboard(narrow: dict[str, Any]) -> None:

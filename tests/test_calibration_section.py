@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation.assess import without_nan
-from evaluation.calibration_section import calibration_section, interval
+from evaluation.calibration_section import _window, calibration_section, interval
 from evaluation.runs import Scored
 
 
@@ -30,14 +30,38 @@ def test_each_result_is_put_under_what_its_slope_says(tmp_path: Path) -> None:
     found = {part.split(" on ")[0].split(": ")[-1]: part for part in words.split(". ")}
     assert found["bold"].startswith("Scores too extreme")
     assert found["timid"].startswith("Scores too timid")
-    assert found["fine"].startswith("No detectable fault")
+    assert found["fine"].startswith("Slope not told from 1")
     assert found["blind"].startswith("No relation of score and label")
     assert interval(section.data["results"][1]["values"]["slope"]) in words
-    useful = section.words[1]
+    assert section.words[1].startswith("No result is detectably too low")
+    useful = section.words[2]
     assert "nobody: 3 of 4, at the thresholds given: fine on T1wCE (" in useful
     assert "blind" not in useful
     assert any("A slope below 1 means that scores are too extreme" in w for w in section.words)
     assert any("With an AUC at chance the slope is near 0" in w for w in section.words)
+
+
+def test_few_positives_are_said_to_tell_little(tmp_path: Path) -> None:
+    many = calibration_section([result("a", 1.0, n=400)], tmp_path, replicates=20)
+    few = calibration_section([result("a", 1.0, n=150)], tmp_path, replicates=20)
+    assert not any("cannot tell" in w for w in many.words)
+    n = min(few.data["results"][0]["positive"], 150 - few.data["results"][0]["positive"])
+    assert sum(w.startswith(f"What {n} patients in the smaller class cannot tell") for w in few.words) == 1
+
+
+def test_scores_that_are_too_low_on_the_whole_are_said_to_be(tmp_path: Path) -> None:
+    low = result("low", 1.0)
+    low.scores[:] = low.scores / 3
+    words = calibration_section([low], tmp_path, replicates=50).words
+    assert words[1].startswith("Scores too low on the whole (interval of the intercept at slope 1): low on T1wCE 1.")
+
+
+@pytest.mark.parametrize(
+    ("points", "window"),
+    [([0.0, 0.03, 0.19], (0, 0.2)), ([0.0, 0.6], (0, 1)), ([0.82, 1.0], (0.8, 1)), ([0.0, 0.5], (0, 0.5))],
+)
+def test_a_rare_class_is_drawn_where_its_scores_are(points: list[float], window: tuple[float, float]) -> None:
+    assert _window(np.array(points)) == pytest.approx(window)
 
 
 def test_tables_and_data_hold_the_same_figures(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.decision import THRESHOLDS, decision_curve, net_benefit
+from evaluation.decision import THRESHOLDS, decision_curve, net_benefit, thresholds_for
 from evaluation.metrics import ones
 from evaluation.runs import Scored
 
@@ -38,6 +38,19 @@ def test_treating_everybody_in_closed_form() -> None:
     curve = decision_curve(s, replicates=10)
     assert curve.treat_all == pytest.approx(share - (1 - share) * THRESHOLDS / (1 - THRESHOLDS), abs=1e-12)
     assert (THRESHOLDS[0], THRESHOLDS[-1]) == pytest.approx((0.05, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("share", "ends"), [(0.5, (0.05, 0.95)), (0.2, (0.05, 0.95)), (0.03, (0.0075, 0.15)), (0.97, (0.85, 0.9925))]
+)
+def test_thresholds_lie_around_the_share_of_a_rare_class(share: float, ends: tuple[float, float]) -> None:
+    thresholds = thresholds_for(share)
+    assert (thresholds[0], thresholds[-1]) == pytest.approx(ends)
+    assert len(thresholds) == 91
+    y = np.repeat([1, 0], [round(100 * share), 100 - round(100 * share)])
+    curve = decision_curve(scored(y, np.linspace(1, 0, 100)), replicates=5)
+    assert curve.thresholds == pytest.approx(thresholds)
+    assert curve.treat_all[0] > 0 > curve.treat_all[-1], "treating everybody is worth nothing in between"
 
 
 def test_a_draw_is_its_patients_repeated() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluation.assess import fold_thresholds
-from evaluation.ledger import chosen_rows, inner_thresholds, ledger_section, siblings
+from evaluation.ledger import chosen_rows, count_looks, further_looks, inner_thresholds, ledger_section, siblings
 from evaluation.runs import Run, Scored
 
 N = 24
@@ -94,11 +94,12 @@ def test_runs_beside_count_where_patients_and_labels_are_the_same() -> None:
         ("old", about("b")),
         ("other labels", about("c", {p: 1 - y for p, y in LABELS.items()}, looks={"total": 100})),
         ("fewer patients", about("d", {"01": 1}, looks={"total": 100})),
+        ("leaky", about("e", looks={"total": 100}, leak="LEAKS")),
     ]
     section = ledger_section([tuned(), make("p", [scored("p", "logistic", "FLAIR")])], beside)
     (looks,) = section.data["looks"]
     assert looks == {
-        "patients": N, "results": 4, "replaced": 6, "beside": 13, "runs_beside": ["copy of same", "old"], "total": 23,
+        "question": "MGMT", "patients": N, "results": 4, "replaced": 6, "beside": 13, "runs_beside": ["copy of same", "old"], "total": 23,
     }  # fmt: skip
     assert any("looked at 23 times" in w and "(copy of same, old)" in w for w in section.words)
 
@@ -110,6 +111,16 @@ def test_two_questions_are_counted_apart() -> None:
     assert any(
         w.startswith("IDH1: in all, the reported folds of these 2 patients were looked at once") for w in section.words
     )
+
+
+def test_a_leaking_run_is_no_candidate_and_no_look() -> None:
+    leaky = make("l", [scored("l", "logistic", "FLAIR")], leak="LEAKS")
+    section = ledger_section([tuned(), leaky], [])
+    (looks,) = section.data["looks"]
+    assert looks["total"] == 9
+    assert any("Runs that leak (l, " in w for w in section.words)
+    assert further_looks(count_looks([tuned(), leaky], [])) == {"MGMT": 6}
+    assert ledger_section([leaky], []).data["looks"] == []
 
 
 def test_what_was_chosen_how_often() -> None:

@@ -77,7 +77,7 @@ def test_the_forest_tells_every_auc(tmp_path: Path) -> None:
     results = [assessed(scored(sequence=q)) for q in ("FLAIR", "T2w")]
     d = forest(results, tmp_path)
     text = interval_text(results[0].by_fold)
-    assert d.alt == f"AUC of every head and sequence: dense on FLAIR {text}; dense on T2w {text}"
+    assert d.alt == f"AUC of every result: dense on FLAIR {text}; dense on T2w {text}"
     assert "dense, T2w" in words(tmp_path, "auc")
     assert "run:" not in words(tmp_path, "auc"), "with one run its name is no news"
     forest([assessed(scored("one")), assessed(scored("two"))], tmp_path)

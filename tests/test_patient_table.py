@@ -48,7 +48,7 @@ def test_scores_are_averaged_over_repeats_and_say_how_they_vary() -> None:
 
 def test_one_result_of_one_repeat_needs_no_more_columns() -> None:
     _, rows = table([scored("runA", "table", [("a", 1, 0, 0, 0.5, 1)])], [a_run()])
-    assert rows["a"] == {"Patient": "a", "Label": "1", "dense, table": "0.50", "Test fold": "0"}
+    assert rows["a"] == {"Patient": "a", "Label": "1", "dense": "0.50", "Test fold": "0"}
 
 
 def test_a_patient_tested_in_some_repeats_only() -> None:

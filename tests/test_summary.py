@@ -42,9 +42,42 @@ def test_above_chance() -> None:
 
 def test_p_over_shuffled_labels_is_said_where_it_is_known() -> None:
     words = verdict(
-        [result()], {}, False, shuffled={("run", "logistic", "FLAIR"): 0.005, ("run", "dense", "FLAIR"): 0.9}
+        [result()],
+        {},
+        False,
+        shuffled={("run", "logistic", "FLAIR"): "p = 0.005", ("run", "dense", "FLAIR"): "p = 0.9"},
     )
-    assert "(40 positive); p = 0.005 over shuffled labels." in words[0]
+    assert "(40 positive); p = 0.005." in words[0]
+    assert "0.9" not in " ".join(words)
+
+
+def test_the_highest_was_not_shuffled_but_another_was() -> None:
+    shuffled = {("run", "logistic", "FLAIR"): "p = 0.005"}
+    words = verdict([result(0.8, 0.7, 0.9, head="boosted"), result()], {}, False, shuffled=shuffled)
+    assert "p = 0.005" not in words[0]
+    assert words[-1] == "Heads that were trained on shuffled labels too: logistic on FLAIR 0.700, p = 0.005."
+
+
+def test_a_head_on_a_table_has_no_sequence() -> None:
+    text = said(result(sequence="table"))
+    assert text.startswith("For a new patient: logistic (run), mean AUC")
+    lines = table_lines([result(sequence="table")])
+    assert lines[1].split()[:2] == ["head", "patients"]
+    assert lines[2].split()[:2] == ["logistic", "100"]
+    assert lines[1].index("patients") + 8 == lines[2].index("100") + 3
+
+
+def test_looks_of_other_runs_are_paid_for_too() -> None:
+    def words(*results: Assessment, further: int) -> str:
+        return " ".join(verdict(results, {}, False, {"run": "MGMT"}, looks={"MGMT": further, "IDH1": 50}))
+
+    text = words(result(0.8, 0.7, 0.9), result(0.7), further=3)
+    assert "picked after looking at 2 results and 3 of runs that it replaced or that lie in the same folder" in text
+    assert "Corrected for all 5 (Bonferroni) p = 0.020: still better than chance" in text
+    alone = words(result(0.8, 0.7, 0.9), further=14)
+    assert "it comes after looking at 14 results of runs" in alone
+    assert "Corrected for all 15 (Bonferroni) p = 0.060: not distinguishable from chance any more" in alone
+    assert words(result(0.8, 0.7, 0.9), further=0) == said(result(0.8, 0.7, 0.9))
 
 
 def test_folds_with_one_patient_of_a_class_have_no_interval() -> None:

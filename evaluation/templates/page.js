@@ -54,3 +54,11 @@ function browse(table) {
 }
 
 document.querySelectorAll("table.browse").forEach(browse);
+
+// What is folded on the screen is on paper all the same.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((d) => { d.open = true; });
+});
+addEventListener("afterprint", () => folded.forEach((d) => { d.open = false; }));
