@@ -127,7 +127,7 @@ def extract(
         summary.notes.append(
             f"warning: excluded, but in the cache already and left there: {_some(stale)}; use another --out"
         )
-    embed_images = _without_repeats(embed) if skip_blank_and_equal else embed
+    embed_images = without_repeats(embed) if skip_blank_and_equal else embed
     if todo:
         parts.mkdir(exist_ok=True)
     before = {patient for patient, _ in done}
@@ -163,7 +163,7 @@ def extract(
     return summary
 
 
-def _without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+def without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """Embed equal images once per series, and the all-black image once per run, alone in its batch."""
     black: list[NDArray[np.float32]] = []
 

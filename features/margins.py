@@ -228,7 +228,7 @@ class Margins:
 
     def operations(self, box: Box) -> float:
         """Multiplications for one image, as a share of those of the whole image."""
-        return _operations(self._stages, box) / _operations(self._stages, Box(0, box.size, 0, box.size, box.size))
+        return operations(self._stages, box) / operations(self._stages, Box(0, box.size, 0, box.size, box.size))
 
     def groups(self, of: Sequence[Box], batch: int) -> Iterator[tuple[slice, Box | None]]:
         """Runs of at most `batch` neighbouring images that are best computed together, and the box around each run.
@@ -255,7 +255,8 @@ class Margins:
             yield slice(start, stop), None if self.operations(box) > WORTH else box
 
 
-def _operations(stages: Sequence[Stage], box: Box) -> float:
+def operations(stages: Sequence[Stage], box: Box) -> float:
+    """Multiplications for one image that is black outside `box`."""
     total = 0.0
     for stage in stages:
         total += stage.operations(box)
