@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,20 +36,35 @@ class Images:
 
 
 def prepare_series(
-    series: Series, *, size: int, normalize: str, resize: str, plane: str, augment: int = 0, seed: int = 0
+    series: Series,
+    *,
+    size: int,
+    normalize: str,
+    resize: str,
+    plane: str,
+    augment: int = 0,
+    seed: int = 0,
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    reading: Callable[[int], object] = lambda _: None,
 ) -> Images:
     """Read and prepare a whole series; files that cannot be used come back as `skipped`.
 
     Rows come view by view: first the images themselves in geometric order, then the same slices in view 1, 2 ...
+    `left_out` : {file: reason} of files not to open. `reading(k)` is called before file k, and with their number after the last.
     """
     slices: list[Slice] = []
     skipped: list[Skipped] = []
-    for source in series.files:
+    for k, source in enumerate(series.files):
+        reading(k)
         path = series.cohort / source
+        if source in left_out:
+            skipped.append(Skipped(series.patient, series.sequence, source, left_out[source]))
+            continue
         try:
             slices += read_file(path, source, kind_of(path) or "dicom", plane)
         except ValueError as error:
             skipped.append(Skipped(series.patient, series.sequence, source, str(error)))
+    reading(len(series.files))
     slices, eights, windows, refused = to_eight_bit(order(slices), normalize)
     skipped += [Skipped(series.patient, series.sequence, s.source, reason) for s, reason in refused]
     shape = (len(slices), size, size)
