@@ -6,8 +6,13 @@ values: a reason ends up in the cache, and headers can identify a patient.
 
 from __future__ import annotations
 
+import errno
+import math
+import os
 import re
+import stat
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +29,7 @@ _DISPLAY = {"axial": ((0, 1), (1, 1)), "coronal": ((0, 1), (2, -1)), "sagittal":
 _PLANE_OF_NORMAL = ("sagittal", "coronal", "axial")
 
 MAX_PIXELS = 64 * 1024 * 1024  # of one image; the largest MRI matrices are 1024 x 1024
+MAX_VOXELS = 256 * 1024 * 1024  # of one file: 1024 x 1024 x 256
 MAX_FILE_BYTES = 2 * 1024**3
 
 
@@ -60,6 +66,7 @@ def read_file(path: Path, source: str, kind: str, plane: str = "axial") -> list[
     from features.dicom import read_dicom  # it needs Slice
 
     reader = {"dicom": read_dicom, "image": _read_image, "nifti": _read_nifti}[kind]
+    _check_file(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # readers' warnings quote header values
         return reader(path, source, plane)
@@ -131,7 +138,7 @@ def _read_image(path: Path, source: str, _: str) -> list[Slice]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:  # others run interpreters
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise UnusableError(f"an image of {width * height} pixels; expected at most {MAX_PIXELS}")
@@ -145,7 +152,7 @@ def _read_image(path: Path, source: str, _: str) -> list[Slice]:
     except UnusableError:
         raise
     except Exception as error:  # each format has its own exceptions
-        raise UnusableError(f"cannot be decoded as an image ({_cause(error)})") from None
+        raise UnusableError(f"cannot be decoded as an image ({cause(error)})") from None
     if pixels.ndim == 3:
         pixels = luminance(pixels)
     numbers = re.findall(r"\d+", path.stem)
@@ -175,12 +182,15 @@ def _read_nifti(path: Path, source: str, plane: str) -> list[Slice]:
     import nibabel
 
     try:
-        image = nibabel.as_closest_canonical(nibabel.load(path))  # axes to Right, Anterior, Superior
+        image = nibabel.load(path)
         shape = image.shape
         if len(shape) == 4 and shape[3] == 1:
             shape = shape[:3]
-        if len(shape) != 3 or 0 in shape:
-            raise UnusableError(f"a NIfTI volume of shape {image.shape}; expected three dimensions")
+        if len(shape) != 3 or min(shape) < 1:
+            raise UnusableError(f"a NIfTI volume of shape {shape}; expected three dimensions")
+        check_voxels(shape)
+        image = nibabel.as_closest_canonical(image)  # axes to Right, Anterior, Superior
+        shape = tuple(image.shape[:3])
         volume = np.asarray(image.dataobj).reshape(shape)
         affine = image.affine
     except UnusableError:
@@ -222,16 +232,27 @@ def _finite(pixels: NDArray[Any]) -> NDArray[Any]:
     return np.where(finite, pixels, pixels[finite].min())
 
 
-def file_bytes(path: Path) -> bytes:
-    """The content of a file that is not larger than any scan."""
+def _check_file(path: Path) -> None:
+    """Refuse what is no file of a scan's size before it is opened; a pipe would never end."""
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise UnusableError(f"a file of {size} bytes; expected at most {MAX_FILE_BYTES}")
-        return path.read_bytes()
-    except OSError as error:
-        raise UnusableError(f"cannot be read ({_cause(error)})") from None
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except (OSError, ValueError) as error:
+        raise UnusableError(f"cannot be read ({cause(error)})") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise UnusableError("not a regular file")
+    if found.st_size > MAX_FILE_BYTES:
+        raise UnusableError(f"a file of {found.st_size} bytes; expected at most {MAX_FILE_BYTES}")
 
 
-def _cause(error: BaseException) -> str:
+def check_voxels(shape: Iterable[int]) -> None:
+    """Refuse a volume that is larger than any scan before it is allocated."""
+    n = math.prod(int(side) for side in shape)
+    if not 0 < n <= MAX_VOXELS:
+        raise UnusableError(f"a volume of {n} values; expected 1 to {MAX_VOXELS}")
+
+
+def cause(error: BaseException) -> str:
+    """What the system says of an error, which quotes nothing of the file; else its kind."""
     return getattr(error, "strerror", None) or type(error).__name__

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decode import MAX_PIXELS, Slice, UnusableError, file_bytes, luminance, make_slice
+from features.decode import MAX_PIXELS, Slice, UnusableError, cause, check_voxels, luminance, make_slice
 from features.native import read_native
 
 
 def read_dicom(path: Path, source: str, _: str) -> list[Slice]:
     """Every frame of a DICOM file. Raises UnusableError with a reason that quotes nothing of the header."""
-    data = file_bytes(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnusableError(f"cannot be read ({cause(error)})") from None
     plain = read_native(data, source)
     return [plain] if plain is not None else read_any(data, source)
 
@@ -91,11 +94,14 @@ def _dicom_frames(ds: Any) -> NDArray[Any]:
     size = int(ds.Rows) * int(ds.Columns)
     if not 0 < size <= MAX_PIXELS:
         raise UnusableError(f"an image of {size} pixels; expected 1 to {MAX_PIXELS}")
+    check_voxels((size, int(ds.get("NumberOfFrames", 1) or 1), int(ds.get("SamplesPerPixel", 1) or 1)))
     try:
         pixels = ds.pixel_array
         if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
             pixels = apply_color_lut(pixels, ds)
-    except Exception as error:  # each codec has its own exceptions
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # each codec has its own exceptions, and what Rust raises is no Exception
         syntax = UID(str(ds.file_meta.TransferSyntaxUID))
         known = syntax.name if syntax.name != syntax else "pixel"  # the name of an unknown one is what the header says
         raise UnusableError(f"its {known} data cannot be decoded ({type(error).__name__})") from None

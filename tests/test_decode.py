@@ -1,5 +1,6 @@
 """Files -> pixels in real units and one orientation; what cannot be read gives a reason without header text."""
 
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -460,6 +461,51 @@ def test_an_unknown_transfer_syntax_is_not_quoted(tmp_path: Path, write_dicom: W
         read(path)
     assert "DOE" not in str(caught.value)
     assert "113619" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_whatever_a_codec_raises_costs_the_file_but_a_stop_stops(
+    tmp_path: Path, write_dicom: Write, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    class Panic(BaseException):
+        pass
+
+    path = write_dicom(tmp_path / "a.dcm", STORED, NumberOfFrames=2)
+    for error, expected in ((Panic, "cannot be decoded \\(Panic\\)"), (stop, "^$")):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                pydicom.Dataset, "pixel_array", property(lambda _, error=error: (_ for _ in ()).throw(error()))
+            )
+            with pytest.raises(ValueError if error is Panic else stop, match=expected):
+                read(path)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    for name in ("a.dcm", "a.png", "a.nii.gz"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(ValueError, match="not a regular file"):
+            read(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    assert kind_of(tmp_path / "pipe") is None
+
+
+def test_volumes_larger_than_any_scan_are_refused_before_they_are_allocated(tmp_path: Path, write_dicom: Write) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((32767, 32767, 32767))
+    header.set_data_dtype(np.float64)
+    (tmp_path / "a.nii").write_bytes(header.binaryblock + bytes(99))
+    with pytest.raises(ValueError, match="a volume of 35181150961663 values; expected 1 to 268435456"):
+        read(tmp_path / "a.nii")
+    with pytest.raises(ValueError, match="a volume of 12884901882 values; expected 1 to 268435456"):
+        read(write_dicom(tmp_path / "a.dcm", STORED, NumberOfFrames=2**31 - 1))
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "BMP", "EPS"])
+def test_only_png_and_jpeg_are_read_whatever_the_name_says(tmp_path: Path, form: str) -> None:
+    Image.fromarray(STORED.astype(np.uint8)).save(tmp_path / "a", form)
+    (tmp_path / "a").rename(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"cannot be decoded as an image \(UnidentifiedImageError\)"):
+        read(tmp_path / "a.png")
 
 
 def test_warnings_about_the_header_stay_inside(tmp_path: Path, write_dicom: Write) -> None:
