@@ -59,21 +59,22 @@ def decoded(
             idle.put(worker)
 
     waiting: deque[tuple[Series, Future[Images]]] = deque()
-    with ThreadPoolExecutor(max(1, len(crew))) as threads:  # one per process: it waits, and takes in what comes
-        try:
-            for series in todo:
-                waiting.append((series, threads.submit(ask, series)))
-                if len(waiting) > 2 * workers:
-                    series, images = waiting.popleft()
-                    yield series, images.result()
-            while waiting:
+    threads = ThreadPoolExecutor(max(1, len(crew)))  # one per process: it waits, and takes in what comes
+    try:
+        for series in todo:
+            waiting.append((series, threads.submit(ask, series)))
+            if len(waiting) > 2 * workers:
                 series, images = waiting.popleft()
                 yield series, images.result()
-        finally:
-            for _, images in waiting:
-                images.cancel()
-            for worker in crew:
-                worker.close()
+        while waiting:
+            series, images = waiting.popleft()
+            yield series, images.result()
+    finally:
+        for worker in crew:
+            worker.close()
+        threads.shutdown(cancel_futures=True)
+        for worker in crew:
+            worker.end()
 
 
 class _LostError(Exception):
@@ -104,7 +105,7 @@ class _Worker:
                 self._start()
                 return self._ask(series, left_out)
             except _LostError as lost:
-                self._end()
+                self.end()
                 deaths[lost.at] += 1
                 if deaths[lost.at] < 2 and not lost.out_of_time:
                     continue
@@ -156,12 +157,14 @@ class _Worker:
         reason = f"took longer than {self._limits.seconds:g} s" if out_of_time else _death(code, self._limits.memory)
         raise _LostError(self._at.value, out_of_time, reason)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the process and wait until it is gone; the next series gets a new one."""
         with self._lock:
-            self._process.kill()
-            self._process.join()
-            self._connection.close()
-            self._process = None
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
+                self._connection.close()
+                self._process = None
 
 
 def _death(code: int, memory: int) -> str:
@@ -178,7 +181,7 @@ def _work(connection: Any, at: Any, prepare: Prepare, limits: Limits) -> None:
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - decoders print what headers say
         for stream in (1, 2):
             os.dup2(nowhere.fileno(), stream)
-    _keep_freed_memory()
+    keep_freed_memory()
     _bound_memory(limits.memory)
     timed = hasattr(signal, "setitimer")
     if timed:
@@ -222,7 +225,7 @@ def _bound_memory(limit: int) -> None:
         return
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Have glibc keep what is freed: fresh pages for each series take longer than to fill them."""
     if sys.platform == "linux":
         import ctypes
