@@ -110,3 +110,8 @@ def peak_mib(usage: resource.struct_rusage | None = None) -> float:
     """Peak memory of a process in MiB, of this one by default."""
     usage = usage or resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+
+
+def children_mib() -> float:
+    """Peak memory in MiB of the largest child process that has ended."""
+    return peak_mib(resource.getrusage(resource.RUSAGE_CHILDREN))

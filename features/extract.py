@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -25,6 +22,7 @@ from numpy.typing import NDArray
 
 from features import __version__, hdf5, slices
 from features.hdf5 import SeriesRows
+from features.pool import decoded
 from features.scans import Scans, Series, Skipped, natural_key
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
@@ -135,7 +133,7 @@ def extract(
     if before and added:
         summary.notes.append(f"{len(added)} patients are new to the cache: {_some(added)}")
     bar = progress(total=len(todo), unit="series") if progress and todo else None
-    for series, images in _decoded(todo, prepare, workers):
+    for series, images in decoded(todo, prepare, workers):
         if strict and images.skipped:
             raise ValueError(f"--strict: {images.skipped[0].source}: {images.skipped[0].reason}")
         summary.notes += [f"warning: {series.patient} {series.sequence}: {oddity}" for oddity in _oddities(images)]
@@ -185,35 +183,6 @@ def without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.fl
         return vectors
 
     return embed_unique
-
-
-def _decoded(
-    todo: list[Series], prepare: Callable[[Series], slices.Images], workers: int
-) -> Iterator[tuple[Series, slices.Images]]:
-    """Prepare the series in order, in worker processes a few series ahead of the consumer."""
-    if workers == 0 or len(todo) < 2:
-        yield from ((s, prepare(s)) for s in todo)
-        return
-    waiting: deque[tuple[Series, Future[slices.Images]]] = deque()
-    pending = iter(todo)
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            for series in pending:
-                waiting.append((series, pool.submit(prepare, series)))
-                if len(waiting) > 2 * workers:
-                    series, future = waiting.popleft()
-                    yield series, future.result()
-            while waiting:
-                series, future = waiting.popleft()
-                yield series, future.result()
-        except BrokenProcessPool:
-            raise ValueError(
-                f"a decoding process died while {series.patient} {series.sequence} was awaited (out of memory, or a decoder "
-                "crashed on a file); finished series are kept, run the same command again, with --workers 0 to see the cause"
-            ) from None
-        finally:
-            for _, future in waiting:
-                future.cancel()
 
 
 def _oddities(images: slices.Images) -> list[str]:

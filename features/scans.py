@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +104,8 @@ def kind_of(path: Path) -> str | None:
     if name.endswith(_DICOM_SUFFIXES):
         return "dicom"
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None  # to open a pipe would wait for ever
         with path.open("rb") as f:
             return "dicom" if f.read(132)[128:] == b"DICM" else None
     except OSError:

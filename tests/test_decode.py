@@ -1,5 +1,6 @@
 """Files -> pixels in real units and one orientation; what cannot be read gives a reason without header text."""
 
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from pydicom.sequence import Sequence
 
 from features import decode
 from features.decode import Slice, orientation_of, read_file, to_display
+from features.dicom import read_any
+from features.native import read_native
 from features.scans import kind_of
 
 Write = Callable[..., Path]
@@ -343,6 +346,42 @@ def _filelike(f: Any, implicit: bool) -> Any:
     return buffer
 
 
+PLAIN: list[dict[str, Any]] = [
+    {}, {"RescaleSlope": 2.5, "RescaleIntercept": -8}, {"NumberOfFrames": 1}, {"InstanceNumber": 7}, {"PixelSpacing": [2, 3]},
+    {"PixelSpacing": [0, 3]}, {"ImagerPixelSpacing": [2, 3]}, {"BitsStored": 7, "HighBit": 6},
+    {"ImageOrientationPatient": [0, 1, 0, 1, 0, 0], "ImagePositionPatient": [1, 2, 3]},
+]  # fmt: skip
+NOT_PLAIN: list[dict[str, Any]] = [
+    {"RescaleSlope": "", "RescaleIntercept": 0}, {"RescaleSlope": 0}, {"PixelPaddingValue": 6}, {"BitsStored": 0},
+    {"PhotometricInterpretation": "MONOCHROME1"}, {"NumberOfFrames": 0}, {"NumberOfFrames": 2}, {"InstanceNumber": ""},
+    {"ImagePositionPatient": [1, 2]}, {"SamplesPerPixel": None}, {"PixelRepresentation": None}, {"BitsStored": None},
+    {"PhotometricInterpretation": None}, {"PixelData": b"1234567890123456789012345678"}, {"PixelData": b"12"}, {"Rows": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attributes", PLAIN + NOT_PLAIN, ids=str)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32])
+@pytest.mark.parametrize("implicit", [True, False])
+def test_the_fast_reader_gives_what_the_general_one_gives_or_nothing(
+    tmp_path: Path, write_dicom: Write, attributes: Any, dtype: type, implicit: bool
+) -> None:
+    path = write_dicom(tmp_path / "a.dcm", (STORED * 21).astype(dtype), **attributes)
+    if implicit:
+        ds = pydicom.dcmread(path)
+        ds.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+        pydicom.dcmwrite(path, ds, implicit_vr=True, little_endian=True)
+    fast = read_native(path.read_bytes(), "source")
+    assert (fast is not None) == (attributes in PLAIN)
+    if fast is None:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (general,) = read_any(path.read_bytes(), "source")
+    assert (fast.pixels.dtype, fast.pixels.tolist()) == (general.pixels.dtype, general.pixels.tolist())
+    for name in ("source", "instance", "spacing", "plane", "position", "full_range", "eight_bit"):
+        np.testing.assert_equal(getattr(fast, name), getattr(general, name))
+
+
 # --- files that cannot be used -------------------------------------------------------------------------
 
 
@@ -422,6 +461,51 @@ def test_an_unknown_transfer_syntax_is_not_quoted(tmp_path: Path, write_dicom: W
         read(path)
     assert "DOE" not in str(caught.value)
     assert "113619" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_whatever_a_codec_raises_costs_the_file_but_a_stop_stops(
+    tmp_path: Path, write_dicom: Write, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    class Panic(BaseException):
+        pass
+
+    path = write_dicom(tmp_path / "a.dcm", STORED, NumberOfFrames=2)
+    for error, expected in ((Panic, "cannot be decoded \\(Panic\\)"), (stop, "^$")):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                pydicom.Dataset, "pixel_array", property(lambda _, error=error: (_ for _ in ()).throw(error()))
+            )
+            with pytest.raises(ValueError if error is Panic else stop, match=expected):
+                read(path)
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    for name in ("a.dcm", "a.png", "a.nii.gz"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(ValueError, match="not a regular file"):
+            read(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    assert kind_of(tmp_path / "pipe") is None
+
+
+def test_volumes_larger_than_any_scan_are_refused_before_they_are_allocated(tmp_path: Path, write_dicom: Write) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((32767, 32767, 32767))
+    header.set_data_dtype(np.float64)
+    (tmp_path / "a.nii").write_bytes(header.binaryblock + bytes(99))
+    with pytest.raises(ValueError, match="a volume of 35181150961663 values; expected 1 to 268435456"):
+        read(tmp_path / "a.nii")
+    with pytest.raises(ValueError, match="a volume of 12884901882 values; expected 1 to 268435456"):
+        read(write_dicom(tmp_path / "a.dcm", STORED, NumberOfFrames=2**31 - 1))
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "BMP", "EPS"])
+def test_only_png_and_jpeg_are_read_whatever_the_name_says(tmp_path: Path, form: str) -> None:
+    Image.fromarray(STORED.astype(np.uint8)).save(tmp_path / "a", form)
+    (tmp_path / "a").rename(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"cannot be decoded as an image \(UnidentifiedImageError\)"):
+        read(tmp_path / "a.png")
 
 
 def test_warnings_about_the_header_stay_inside(tmp_path: Path, write_dicom: Write) -> None:

@@ -1,12 +1,14 @@
 """The loop of stage 1: a rerun computes only what is missing, and the cache does not depend on how it came about."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import pydicom
 import pytest
 
 from features.extract import Summary, extract, summary_lines
@@ -336,17 +338,80 @@ def test_an_excluded_patient_who_is_in_the_cache_already_is_named(
     assert note == "warning: excluded, but in the cache already and left there: 2; use another --out"
 
 
-def test_names_dates_and_uids_of_the_headers_are_nowhere_in_the_cache(
-    cohort: Path, tmp_path: Path, cheap_embedder: Any
+SECRETS = (
+    b"DOE",
+    b"JANE",
+    b"4711",
+    b"19501231",
+    b"1.2.840.99999",
+    b"20210101",
+    b"PRIVATE-77",
+    b"ward seven",
+    b"9.9.9.9",
+)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_names_dates_and_uids_of_the_headers_are_nowhere_in_cache_parts_and_summary(
+    cohort: Path, tmp_path: Path, cheap_embedder: Any, capfd: pytest.CaptureFixture[str], workers: int
 ) -> None:
+    for k, path in enumerate(sorted((cohort / "1/FLAIR").iterdir())):
+        ds = pydicom.dcmread(path)
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = "1.2.840.99999.4.5.7"
+        ds.file_meta.SourceApplicationEntityTitle = "PRIVATE-77"
+        ds.private_block(0x0011, "PRIVATE-77", create=True).add_new(1, "LO", "DOE^JANE")
+        ds.ImageComments = "ward seven"
+        if k == 1:  # what a decoder's exception would quote
+            with warnings.catch_warnings(action="ignore"):
+                ds.PhotometricInterpretation = "DOE^JANE"
+        elif k == 2:
+            ds.SOPClassUID = "9.9.9.9.4711"
+        with warnings.catch_warnings(action="ignore"):
+            ds.save_as(path)
+        if k == 2:
+            raw = path.read_bytes()
+            path.write_bytes(raw.replace(b"1.2.840.10008.1.2.1\0", b"9.9.9.9.4711.1.1.1.1"))
+    capfd.readouterr()
     broken = cohort / "1/FLAIR/Image-3.dcm"
     broken.write_bytes(broken.read_bytes()[:-9])
-    summary = run(cohort, tmp_path / "f.h5", cheap_embedder)
-    assert len(summary.skipped) == 1
-    raw = (tmp_path / "f.h5").read_bytes()
-    for secret in (b"DOE", b"JANE", b"4711", b"19501231", b"1.2.840", b"20210101"):
-        assert secret not in raw
-    assert str(tmp_path).encode() not in raw
+    out = tmp_path / "f.h5"
+    with pytest.raises(KeyboardInterrupt):
+        run(cohort, out, Breaking(cheap_embedder, 2), workers=workers, skip_blank_and_equal=False)
+    written = [p.read_bytes() for p in (tmp_path / "f.h5.parts").iterdir()]
+    assert len(written) == 2
+    scans = find_scans([cohort])
+    summary = extract(scans, out, embed=cheap_embedder, workers=workers)
+    assert len(summary.skipped) == 3
+    printed = capfd.readouterr()
+    written += [out.read_bytes(), "\n".join([*summary_lines(summary, scans), printed.out, printed.err]).encode()]
+    for secret in (*SECRETS, str(tmp_path / "cohort").encode()):
+        assert not any(secret in raw for raw in written), secret
+
+
+def test_odd_but_valid_series_give_finite_rows(tmp_path: Path, cheap_embedder: Any, write_dicom: Write) -> None:
+    """One slice, one pixel, all blank, many sizes and voxels, many slices; names long, spaced and in any script."""
+    rng = np.random.default_rng(0)
+    shapes = [(1, 1), (1, 40), (40, 1), (16, 16), (30, 20)]
+    patients = {
+        "one slice": [rng.integers(0, 99, (16, 16))],
+        "\u0e44\u0e17\u0e22 \u4e2d\u6587 \u0441\u043a\u0430\u043d": [rng.integers(0, 99, shape) for shape in shapes],
+        "n" * 250: [np.full((1, 1), 7)] * 2,
+        "blank": [np.zeros((16, 16))] * 3,
+        "many": [rng.integers(0, 99, (2, 2)) for _ in range(200)],
+    }
+    for patient, images in patients.items():
+        for k, pixels in enumerate(images):
+            write_dicom(
+                tmp_path / "cohort" / patient / "FLAIR" / f"{'i' * 240}{k}.dcm", pixels.astype(np.uint16), InstanceNumber=k,
+                PixelSpacing=[0.01 + k, 100], ImageOrientationPatient=[1, 0, 0, 0, 1, 0], ImagePositionPatient=[0, 0, k],
+            )  # fmt: skip
+    summary = run(tmp_path / "cohort", tmp_path / "f.h5", cheap_embedder)
+    assert (summary.n_patients, summary.n_slices_new, summary.skipped) == (5, 211, [])
+    assert verify(tmp_path / "f.h5") == []
+    with Cache(tmp_path / "f.h5") as cache:
+        assert set(cache.column("patient")) == set(patients)
+        assert np.isfinite(cache.features()).all()
+        assert (cache.column("brain_fraction")[cache.column("patient") == "blank"] == 0).all()
 
 
 # --- how it is computed --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from features import slices
 from features.decode import Slice
 from features.scans import Series, find_scans
 from features.slices import Images, augmented, brain_fraction, fit, order, pixel_digest, prepare_series, to_eight_bit
@@ -45,6 +46,22 @@ def test_series_window_is_the_percentiles_of_the_foreground_of_all_slices() -> N
     assert image_b.flat[-1] == 0
     assert image_b.flat[495] == 255
     assert (image_b.flat[496], image_b.flat[500]) == (255, 255)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_counting_gives_the_percentiles_of_sorting(dtype: type) -> None:
+    rng = np.random.default_rng(7)
+    for k in range(200):
+        top = int(2 ** rng.uniform(1, 14.5))
+        low = 0 if dtype is np.uint16 else -int(rng.integers(0, top))
+        images = [
+            (rng.integers(low, top, rng.integers(1, 30, 2)) * (rng.random() > 0.2)).astype(dtype)
+            for _ in range(1 + k % 3)
+        ]
+        values = np.concatenate([i.ravel() for i in images])
+        foreground = values[(values > values.min()) & (values != 0)]
+        window = np.percentile(foreground, (0.5, 99.5)).tolist() if foreground.size else [values[0]] * 2
+        assert to_eight_bit([make(i) for i in images], "series")[2] == [tuple(window)] * len(images)
 
 
 def test_slice_window_is_each_slices_own_and_none_is_the_types() -> None:
@@ -154,6 +171,30 @@ def test_downsampling_averages() -> None:
     checker = (np.indices((448, 448)).sum(0) % 2 * 200).astype(np.uint8)
     inner = fit(checker, (1, 1), 224, "pad")[4:-4, 4:-4]
     assert abs(inner.astype(int) - 100).max() <= 2
+
+
+@pytest.mark.parametrize("resize", ["pad", "stretch"])
+def test_the_resize_of_a_part_is_bit_for_bit_that_of_the_whole(resize: str) -> None:
+    rng = np.random.default_rng(6)
+    usual = (155, 192, 224, 240, 256, 310, 320, 448, 480, 512)
+    for k in range(150):
+        shape = tuple(rng.choice(usual, 2)) if k % 2 else tuple(rng.integers(1, 600, 2))
+        image = np.zeros(shape, np.uint8)
+        (top, bottom), (left, right) = (sorted(rng.integers(0, n + 1, 2)) for n in shape)
+        image[top:bottom, left:right] = rng.integers(0, 256, (bottom - top, right - left))
+        height, width = (max(1, round(224 * n / max(shape))) if resize == "pad" else 224 for n in shape)
+        whole = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+        expected = np.zeros((224, 224), np.uint8)
+        up, beside = (224 - height) // 2, (224 - width) // 2
+        expected[up : up + height, beside : beside + width] = whole
+        np.testing.assert_array_equal(fit(image, (1, 1), 224, resize), expected)
+
+
+def test_a_resize_in_an_unknown_order_is_done_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = disc(300, 200)
+    expected = fit(image, (1, 1), 224, "pad")
+    monkeypatch.setattr(slices, "_order", lambda *_: None)
+    assert (fit(image, (1, 1), 224, "pad") == expected).all()
 
 
 # --- order ---------------------------------------------------------------------------------------------
