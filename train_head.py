@@ -182,9 +182,9 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     per_patient = args.unit == "patient" or source.is_csv
     trained, whole = [], []
     for sequence in sequences:
-        table = tables.load(source, sequence, slices=args.slices, keep_blank=args.keep_blank)
-        table = table.of_patients(list(joined.labels))
-        every = table if args.slices == "all" else tables.load(source, sequence).of_patients(list(joined.labels))
+        options = {"patients": list(joined.labels), "keep_blank": args.keep_blank}
+        table = tables.load(source, sequence, slices=args.slices, **options)
+        every = table if args.slices == "all" else tables.load(source, sequence, patients=list(joined.labels))
         whole.append(every)
         trained.append(tables.pool(table) if per_patient else table)
         if table.missing:
@@ -309,8 +309,8 @@ def tuning_tables(
     by_key = {(t.sequence, args.slices): t for t in trained}
     if args.unit == "slice" and not source.is_csv:
         for sequence, slices in [(q, s) for s in SLICES if s != args.slices for q in sequences]:
-            table = tables.load(source, sequence, slices=slices, keep_blank=args.keep_blank)
-            by_key[sequence, slices] = table.of_patients(list(labels))
+            options = {"patients": list(labels), "keep_blank": args.keep_blank}
+            by_key[sequence, slices] = tables.load(source, sequence, slices=slices, **options)
     return by_key
 
 

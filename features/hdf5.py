@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from features.scans import Skipped, natural_key
 FORMAT = "mgmt-radiogenomics/features"
 VERSION = 1
 CHUNK_ROWS = 256
+_SERIES_AT_ONCE = 256  # while a whole cache is checked
 
 # The columns of /rows: name -> dtype. Coded columns hold an index into /names/<column>.
 CODED = ("patient", "sequence", "plane", "source")
@@ -65,7 +67,7 @@ class SeriesRows:
         """BLAKE2b of every value of the series: features, columns and names."""
         head = "\0".join((self.patient, self.sequence, self.fingerprint, self.precision, ""))
         digest = hashlib.blake2b(head.encode(errors="surrogateescape"), digest_size=16)
-        digest.update(np.ascontiguousarray(self.features).tobytes())
+        digest.update(np.ascontiguousarray(self.features).view(np.uint8).data)
         for name in _OWN_COLUMNS:
             values = self.columns[name]
             if name in CODED:
@@ -143,16 +145,6 @@ class Cache:
         """/features[rows], (m, d) of the stored dtype."""
         return np.asarray(self._file["features"][rows])
 
-    def features_at(self, rows: NDArray[np.intp]) -> NDArray[Any]:
-        """/features at ascending row numbers, read run by run so that other series stay unread."""
-        out = np.empty((len(rows), self.dim), self._file["features"].dtype)
-        if len(rows):
-            cuts = np.flatnonzero(np.diff(rows) > CHUNK_ROWS) + 1
-            for part in np.split(np.arange(len(rows)), cuts):
-                first, last = rows[part[0]], rows[part[-1]]
-                out[part] = self._file["features"][first : last + 1][rows[part] - first]
-        return out
-
     @cached_property
     def skipped(self) -> list[Skipped]:
         """What the extraction left out."""
@@ -175,31 +167,68 @@ class Cache:
             [s for s in self.skipped if (s.patient, s.sequence) == (patient, sequence)],
         )
 
-    def damage(self, indices: Iterable[int]) -> list[str]:
-        """Read some series, by their rows in /series, and say in words which differ from their digests."""
-        problems = []
+    def checked(self, indices: Sequence[int] | NDArray[np.intp]) -> tuple[NDArray[Any], list[str]]:
+        """/features of some series, by their rows in /series, one after another: (vectors of the stored dtype, problems).
+
+        Every vector is read once; what was read is what is compared with the digests. Series that lie side by side are read
+        in one go, and nothing else is. Problems are in words, one or more for each series that differs.
+        """
+        first, lengths = (self.series[c][indices].astype(np.int64) for c in ("first_row", "n_rows"))
+        if ((first < 0) | (lengths < 0) | (first + lengths > self.n)).any():
+            return np.empty((0, self.dim)), [f"the series name rows that are not among the {self.n} rows of /features"]
+        ends = np.cumsum(lengths)
+        places = [slice(int(e - n), int(e)) for e, n in zip(ends, lengths, strict=True)]
+        out = np.empty((int(lengths.sum()), self.dim), self._file["features"].dtype)
+        unread: dict[int, str] = {}
+        apart = np.flatnonzero(first[1:] != first[:-1] + lengths[:-1]) + 1
+        for run in np.split(np.arange(len(first)), apart):
+            try:
+                self._read(out, run, first, places)
+            except Exception:  # HDF5 raises anything on a damaged file; which series it is in is seen one by one
+                for i in run:
+                    try:
+                        self._read(out, run[run == i], first, places)
+                    except Exception as error:
+                        unread[int(i)] = _first_line(error)
         columns = {c: self._file[f"rows/{c}"][()] for c in COLUMNS}
-        for k in indices:
+        codes = {c: self._file[f"series/{c}"][()] for c in ("patient", "sequence")}
+
+        def problems(i: int) -> list[str]:
+            k, rows = indices[i], slice(int(first[i]), int(first[i] + lengths[i]))
             patient, sequence = str(self.series["patient"][k]), str(self.series["sequence"][k])
             name = f"patient {patient!r} {sequence}"
-            first = int(self.series["first_row"][k])
-            rows = slice(first, first + int(self.series["n_rows"][k]))
+            if i in unread:
+                return [f"{name}: cannot be read ({unread[i]})"]
+            found = []
+            if any((columns[c][rows] != codes[c][k]).any() for c in codes):
+                found.append(f"{name}: its rows carry another patient or sequence")
+            if not np.isfinite(out[places[i]]).all():
+                found.append(f"{name}: a feature is not a finite number")
             try:
-                own = {c: self.names[c][v[rows]] if c in CODED else v[rows] for c, v in columns.items()}
-                block = SeriesRows(
-                    patient, sequence, str(self.series["fingerprint"][k]), str(self.series["precision"][k]), self.features(rows), own
-                )  # fmt: skip
-                digest = block.digest()
-            except Exception as error:  # HDF5 raises anything on a damaged file
-                problems.append(f"{name}: cannot be read ({_first_line(error)})")
-                continue
-            if (own["patient"] != patient).any() or (own["sequence"] != sequence).any():
-                problems.append(f"{name}: its rows carry another patient or sequence")
-            if not np.isfinite(block.features).all():
-                problems.append(f"{name}: a feature is not a finite number")
-            if digest != self.series["digest"][k]:
-                problems.append(f"{name}: its values differ from the digest stored with them")
-        return problems
+                own = {c: self.names[c][columns[c][rows]] if c in CODED else columns[c][rows] for c in _OWN_COLUMNS}
+            except IndexError as error:
+                return [*found, f"{name}: cannot be read ({_first_line(error)})"]
+            facts = (str(self.series[c][k]) for c in ("fingerprint", "precision"))
+            if SeriesRows(patient, sequence, *facts, out[places[i]], own).digest() != self.series["digest"][k]:
+                found.append(f"{name}: its values differ from the digest stored with them")
+            return found
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # hashing and numpy leave the interpreter to the others
+            return out, [p for found in threads.map(problems, range(len(first))) for p in found]
+
+    def damage(self, indices: Iterable[int]) -> list[str]:
+        """Read some series, by their rows in /series, and say in words which differ from their digests."""
+        every = np.fromiter(indices, int)
+        parts = np.split(every, np.arange(_SERIES_AT_ONCE, len(every), _SERIES_AT_ONCE))
+        return [p for part in parts for p in self.checked(part)[1]]
+
+    def _read(
+        self, out: NDArray[Any], run: NDArray[np.intp], first: NDArray[np.int64], places: Sequence[slice]
+    ) -> None:
+        rows = slice(places[run[0]].start, places[run[-1]].stop) if len(run) else slice(0, 0)
+        if rows.stop > rows.start:
+            start = int(first[run[0]])
+            self._file["features"].read_direct(out, np.s_[start : start + rows.stop - rows.start], np.s_[rows])
 
     def _decoded(self, name: str, rows: slice) -> NDArray[Any]:
         values = self._file[f"rows/{name}"][rows]

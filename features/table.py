@@ -55,8 +55,9 @@ class Table:
     def of_patients(self, patients: Sequence[str]) -> Table:
         """The rows of some patients; `missing` shrinks accordingly."""
         wanted = set(patients)
+        keep = np.array([p in wanted for p in self.patient], bool)
         return replace(
-            self.take(np.array([p in wanted for p in self.patient], bool)),
+            self if keep.all() else self.take(keep),
             missing=[p for p in self.missing if p in wanted],
         )
 
@@ -125,62 +126,76 @@ def read_table(path: Path) -> Table:
     return Table(CSV_SEQUENCE, X, patient, np.zeros(len(ids), np.int16), patient.copy(), columns=header[1:])
 
 
-def load(source: Source, sequence: str, *, slices: str = "all", keep_blank: bool = False) -> Table:
+def load(
+    source: Source,
+    sequence: str,
+    *,
+    slices: str = "all",
+    keep_blank: bool = False,
+    patients: Sequence[str] | None = None,
+) -> Table:
     """The rows of one sequence, patients in natural order, slices in geometric order, views after the images.
 
-    Each series is checked against its digest; ValueError names the first that is damaged.
+    Each series is checked against its digest; ValueError names the first that is damaged. Series of other sequences, and of
+    patients other than `patients` where they are given, are not read.
     `slices`: all, central, first, largest (most brain) or middle:N, among the slices that are not blank (with
     `keep_blank`, among all). A patient without a usable slice is listed in `missing`.
     """
     if source.is_csv:
-        return read_table(source.path)
+        table = read_table(source.path)
+        return table if patients is None else table.of_patients(patients)
     if sequence not in source.sequences:
         raise ValueError(f"{str(source.path)!r} has no {sequence}; it has {', '.join(source.sequences)}")
     check_slices(slices)
+    wanted = set(source.patients if patients is None else patients)
     with Cache(source.path) as cache:
         series = np.flatnonzero(cache.series["sequence"] == sequence)
-        problems = cache.damage(series)
+        series = series[[p in wanted for p in cache.series["patient"][series]]]
+        series = series[np.argsort(cache.series["first_row"][series], kind="stable")]
+        X, problems = cache.checked(series)
         if problems:
             raise ValueError(
                 f"{str(source.path)!r} is damaged ({len(problems)} problems): {problems[0]}; python -m features verify lists them all"
             )
         brain, view = cache.column("brain_fraction"), cache.column("view")
-        chosen = []
-        with_rows = []
-        for k in series:
-            first = int(cache.series["first_row"][k])
-            rows = np.arange(first, first + int(cache.series["n_rows"][k]))
+        read = [
+            np.arange(a, a + n)
+            for a, n in zip(*(cache.series[c][series] for c in ("first_row", "n_rows")), strict=True)
+        ]
+        keep = np.zeros(cache.n, bool)
+        with_rows = set()
+        for k, rows in zip(series, read, strict=True):
             images = rows[view[rows] == 0]
             kept = choose(images, brain, slices, keep_blank)
             if len(kept):
                 # Views come in blocks as long as the images, in the same order.
-                n_views = len(rows) // len(images)
-                chosen += [kept + v * len(images) for v in range(n_views)]
-                with_rows.append(str(cache.series["patient"][k]))
-        rows = np.concatenate(chosen) if chosen else np.empty(0, int)
-        rows.sort()
-        X = cache.features_at(rows).astype(np.float32, copy=False)
-        ids = np.array(
-            [f"{s}#{i}" for s, i in zip(cache.column("source", rows), cache.column("instance", rows), strict=True)],
-            object,
-        )
+                for block in range(len(rows) // len(images)):
+                    keep[kept + block * len(images)] = True
+                with_rows.add(str(cache.series["patient"][k]))
+        rows = np.concatenate([*read, np.empty(0, int)]).astype(int)
+        if not keep[rows].all():
+            X, rows = X[keep[rows]], rows[keep[rows]]
+        ids = [f"{s}#{i}" for s, i in zip(cache.column("source", rows), cache.column("instance", rows), strict=True)]
         patient = cache.column("patient", rows)
         digest = np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b"")  # blank slices are all alike
-        missing = sorted(set(source.patients) - set(with_rows), key=natural_key)
-        return Table(sequence, X, patient, view[rows], ids, missing, digest=digest)
+        missing = sorted(wanted.intersection(source.patients) - with_rows, key=natural_key)
+        X = X.astype(np.float32, copy=False)
+        return Table(sequence, X, patient, view[rows], np.array(ids, object), missing, digest=digest)
 
 
 def pool(table: Table) -> Table:
     """One row per patient: the mean of the patient's image vectors (views left out)."""
-    table = table.take(table.view == 0)
+    if table.view.any():
+        table = table.take(table.view == 0)
     patients, index = np.unique(table.patient.astype(str), return_inverse=True)
-    counts = np.bincount(index, minlength=len(patients))
-    X = np.zeros((len(patients), table.X.shape[1]), np.float64)
-    np.add.at(X, index, table.X)
+    X = np.empty((len(patients), table.X.shape[1]), np.float32)
+    groups = np.split(np.argsort(index, kind="stable"), np.cumsum(np.bincount(index))[:-1])
+    for i, rows in enumerate(groups[: len(patients)]):  # patient by patient, so that no second table is made
+        X[i] = table.X[rows].mean(axis=0, dtype=np.float64)
     names = patients.astype(object)
     return replace(
         table,
-        X=(X / counts[:, None]).astype(np.float32),
+        X=X,
         patient=names,
         view=np.zeros(len(patients), np.int16),
         slice_id=names.copy(),

@@ -73,7 +73,7 @@ class Boosted:
             "lambda_l2": 1.0,
             "seed": seed,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,  # the same trees as row by row, in half the time on one thread
             "num_threads": 1,  # the same sums in the same order, however many folds run at once
             "verbosity": -1,
         }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -69,8 +70,6 @@ def cross_fit(
     from (seed, head, sequence, repeat, fold) and runs on one thread. Raises ValueError where the training rows of a
     fold hold one class only.
     """
-    from joblib import Parallel, delayed
-
     tasks = [
         (head, table.sequence, split, table)
         for head in heads
@@ -78,35 +77,56 @@ def cross_fit(
         for split in splits[table.sequence]
         if len(split.test)
     ]
-    parallel = Parallel(n_jobs=jobs)
-    return list(
-        parallel(
-            delayed(_fit_and_score)(head, sequence, table.X, _y(table, labels), table.patient, table.view, split, seed)
-            for head, sequence, split, table in tasks
-        )
-    )
+    calls = [
+        (_fit_and_score, head, sequence, table.X, _y(table, labels), table.patient, table.view, split, seed)
+        for head, sequence, split, table in tasks
+    ]
+    return list(_at_once(calls, jobs))
 
 
 def refit(
     heads: Sequence[Head], tables: Sequence[Rows], labels: Mapping[str, int], *, seed: int, jobs: int = 1
 ) -> dict[tuple[str, str], Fitted]:
     """Every head on all labelled rows of every table: {(head, sequence): fitted}."""
+    tasks = [(head, table) for head in heads for table in tables]
+    calls = [
+        (_fit, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, _seed(seed, head.name, t.sequence))
+        for head, t in tasks
+    ]
+    fitted = _at_once(calls, jobs)
+    return {(head.name, table.sequence): f for (head, table), (f, _) in zip(tasks, fitted, strict=True)}
+
+
+def _at_once(calls: Sequence[tuple[Any, ...]], jobs: int) -> list[Any]:
+    """Results of calls (function, head, arguments ...), in order, `jobs` at a time, each on one thread.
+
+    TensorFlow keeps the number of its threads for a whole process, so that dense heads go to processes of their own where
+    there are several jobs. The other libraries let go of the interpreter while they compute: threads share the table.
+    """
     from joblib import Parallel, delayed
 
-    tasks = [(head, table) for head in heads for table in tables]
-    fitted = Parallel(n_jobs=jobs)(
-        delayed(_fit)(
-            head,
-            table.sequence,
-            table.X,
-            _y(table, labels),
-            table.patient,
-            table.view,
-            _seed(seed, head.name, table.sequence),
-        )
-        for head, table in tasks
-    )
-    return {(head.name, table.sequence): f for (head, table), (f, _) in zip(tasks, fitted, strict=True)}
+    out: dict[int, Any] = {}
+    dense = [i for i, (_, head, *_) in enumerate(calls) if head.name == "dense"]
+    for apart, options in ((True, {}), (False, {"backend": "threading"})):
+        here = [i for i in range(len(calls)) if (i in set(dense)) == apart]
+        if here:
+            with _strict():
+                found = Parallel(n_jobs=jobs, **options)(delayed(_call)(*calls[i], strict=apart) for i in here)
+            out.update(zip(here, found, strict=True))
+    return [out[i] for i in range(len(calls))]
+
+
+def _call(function: Any, *arguments: Any, strict: bool) -> Any:
+    with _strict() if strict else nullcontext():
+        return function(*arguments)
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """One thread for linear algebra, and a fit that does not converge must not pass unseen. Of the whole process, not of a thread."""
+    with _thread_pools().limit(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
 
 
 def patient_weights(patient: NDArray[Any]) -> NDArray[np.float64]:
@@ -130,9 +150,7 @@ def _fit(
             f"{head.name} on {sequence}: the training patients ({', '.join(sorted(set(patient))[:8])}) all have one label; "
             "fewer --folds or more patients are needed"
         )
-    with _thread_pools().limit(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("error")  # a fit that does not converge must not pass unseen
-        return head.fit(X, y, patient_weights(patient), patient=patient, seed=seed, view=view, validation=validation)
+    return head.fit(X, y, patient_weights(patient), patient=patient, seed=seed, view=view, validation=validation)
 
 
 @cache

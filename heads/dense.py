@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from heads.standardise import Floats, Standardiser
 OPTIMIZERS = ("rmsprop", "adam", "sgd")
 VALIDATION_SHARE = 0.15  # of the training patients, watched by early stopping
 PATIENCE = 8  # epochs
+ROWS_AT_ONCE = 4096
 
 
 @dataclass
@@ -79,19 +83,18 @@ class Dense:
         held = np.zeros(len(y), bool)
         held[validation] = True
         standardise = Standardiser.fit(X[~held], weight[~held])
-        Z = standardise(X)
         weight = weight / weight.mean()  # so that the learning rate means the same for any number of slices
         net = _Network(X.shape[1], self, seed)
-        train = (Z[~held], y[~held].astype(np.float32), weight[~held].astype(np.float32))
         watched = held if view is None else held & (view == 0)  # nothing is scored on augmented views
-        inner = (Z[watched], y[watched].astype(np.float32), weight[watched].astype(np.float32))
+        n, n_inner = int((~held).sum()), int(watched.sum())
+        train, inner = (_rows(standardise, X, y, weight, np.flatnonzero(part)) for part in (~held, watched))
         rng = np.random.default_rng(seed)
         curve: list[dict[str, float]] = []
         best, best_loss, waited = net.weights(), np.inf, 0
         for epoch in range(self.epochs):
-            loss, accuracy = net.epoch(*train, order=rng.permutation(len(train[1])))
+            loss, accuracy = net.epoch(*train, order=rng.permutation(n))
             row = {"epoch": epoch + 1.0, "loss": loss, "accuracy": accuracy}
-            if len(inner[1]):
+            if n_inner:
                 row["val_loss"], row["val_accuracy"] = net.evaluate(*inner)
             curve.append(row)
             if not np.isfinite([loss, row.get("val_loss", 0.0)]).all():
@@ -99,7 +102,7 @@ class Dense:
                     f"the dense head diverged in epoch {epoch + 1} (loss {loss}); a smaller --learning-rate than "
                     f"{self.learning_rate:g} is needed"
                 )
-            if not len(inner[1]):
+            if not n_inner:
                 best = net.weights()
                 continue
             if row["val_loss"] < best_loss:
@@ -124,66 +127,122 @@ def inner_validation(y: NDArray[np.int_], patient: NDArray[Any], seed: int) -> N
 
 
 class _Network:
-    """The Keras model and its optimizer; a whole epoch runs inside one compiled function."""
+    """Weights and optimizer state; a whole epoch is one compiled function, the same one for all fits of a process."""
 
     def __init__(self, n_columns: int, head: Dense, seed: int) -> None:
-        import keras
-        import tensorflow as tf
+        rng = np.random.default_rng((seed, 0x1417))
+        sizes = [n_columns, *head.hidden, 1]
+        self._state: Any = [], [], [], np.float32(0)  # weights, two slots of the optimizer for each, steps done
+        for a, b in itertools.pairwise(sizes):  # uniform kernels and zero biases (Glorot and Bengio, AISTATS 2010)
+            limit = np.sqrt(6 / (a + b))
+            self._state[0].extend([rng.uniform(-limit, limit, (a, b)).astype(np.float32), np.zeros(b, np.float32)])
+        for slot in self._state[1:3]:
+            slot.extend(np.zeros_like(v) for v in self._state[0])
+        self._rate = np.float32(head.learning_rate)
+        self._epoch, self._evaluate = _compiled(head.optimizer, head.batch_size)
 
-        if tf.config.threading.get_intra_op_parallelism_threads() != 1:
-            try:  # one thread: the same sums in the same order, however many folds run at once
-                tf.config.threading.set_intra_op_parallelism_threads(1)
-                tf.config.threading.set_inter_op_parallelism_threads(1)
-            except RuntimeError:
-                raise RuntimeError(
-                    "TensorFlow already runs in this process with several threads; train dense heads in a process of their own"
-                ) from None
-        keras.utils.set_random_seed(seed)
-        layers: list[Any] = [keras.Input((n_columns,))]
-        layers += [keras.layers.Dense(units, activation="relu") for units in head.hidden]
-        self.model = keras.Sequential([*layers, keras.layers.Dense(1)])  # the sigmoid is inside the loss
-        optimizers = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
-        self.optimizer = optimizers[head.optimizer](learning_rate=head.learning_rate)
-        self.optimizer.build(self.model.trainable_variables)
-        batch = head.batch_size
-
-        def loss_of(x: Any, y: Any, w: Any) -> tuple[Any, Any]:
-            z = self.model(x, training=True)[:, 0]
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)
-            return w * losses, w * tf.cast(tf.equal(z > 0, y > 0.5), tf.float32)
-
-        def run_epoch(X: Any, y: Any, w: Any) -> tuple[Any, Any]:
-            n = tf.shape(X)[0]
-            total, right = tf.constant(0.0), tf.constant(0.0)
-            for start in tf.range(0, n, batch):
-                part = slice(start, tf.minimum(start + batch, n))
-                with tf.GradientTape() as tape:
-                    losses, hits = loss_of(X[part], y[part], w[part])
-                    loss = tf.reduce_mean(losses)
-                self.optimizer.apply(
-                    tape.gradient(loss, self.model.trainable_variables), self.model.trainable_variables
-                )
-                total, right = total + tf.reduce_sum(losses), right + tf.reduce_sum(hits)
-            return total / tf.reduce_sum(w), right / tf.reduce_sum(w)
-
-        def run_evaluate(X: Any, y: Any, w: Any) -> tuple[Any, Any]:
-            losses, hits = loss_of(X, y, w)
-            return tf.reduce_sum(losses) / tf.reduce_sum(w), tf.reduce_sum(hits) / tf.reduce_sum(w)
-
-        rows = [tf.TensorSpec([None, n_columns]), tf.TensorSpec([None]), tf.TensorSpec([None])]
-        self._epoch = tf.function(run_epoch, input_signature=rows)
-        self._evaluate = tf.function(run_evaluate, input_signature=rows)
-
-    def epoch(self, X: Floats, y: Floats, w: Floats, *, order: NDArray[np.intp]) -> tuple[float, float]:
-        """One pass in the given order; weighted mean loss and accuracy seen during the pass."""
-        loss, accuracy = self._epoch(X[order], y[order], w[order])
+    def epoch(self, X: Any, y: Any, w: Any, *, order: NDArray[np.intp]) -> tuple[float, float]:
+        """One pass over the rows of `order`; weighted mean loss and accuracy seen during the pass."""
+        every = np.zeros(len(y), np.int32)
+        every[: len(order)] = order
+        *state, loss, accuracy = self._epoch(*self._state, X, y, w, every, np.int32(len(order)), self._rate)
+        self._state = tuple(state)
         return float(loss), float(accuracy)
 
-    def evaluate(self, X: Floats, y: Floats, w: Floats) -> tuple[float, float]:
+    def evaluate(self, X: Any, y: Any, w: Any) -> tuple[float, float]:
         """Weighted mean loss and accuracy."""
-        loss, accuracy = self._evaluate(X, y, w)
+        loss, accuracy = self._evaluate(self._state[0], X, y, w)
         return float(loss), float(accuracy)
 
     def weights(self) -> list[NDArray[np.float32]]:
         """Kernel, bias, kernel, bias ..."""
-        return [np.asarray(v) for v in self.model.get_weights()]
+        return [np.asarray(v) for v in self._state[0]]
+
+
+def _rows(standardise: Standardiser, X: Floats, y: NDArray[np.int_], w: Floats, rows: NDArray[np.intp]) -> Any:
+    """Standardised rows, labels and weights as tensors, filled up with rows of no weight to a length that other folds share.
+
+    XLA compiles for a length, so that folds of a few slices more or less are not to differ in it.
+    """
+    import tensorflow as tf
+
+    n = -(-max(1, len(rows)) // ROWS_AT_ONCE) * ROWS_AT_ONCE
+    Z, labels, weights = (np.zeros(shape, np.float32) for shape in ((n, X.shape[1]), n, n))
+    Z[: len(rows)], labels[: len(rows)], weights[: len(rows)] = standardise(X[rows]), y[rows], w[rows]
+    return tuple(tf.convert_to_tensor(a) for a in (Z, labels, weights))
+
+
+@cache
+def _compiled(optimizer: str, batch: int) -> tuple[Any, Any]:
+    """(epoch, evaluate), compiled by XLA for one thread: the same sums in the same order, however many folds run at once."""
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:
+            raise RuntimeError(
+                "TensorFlow already runs in this process with several threads; train dense heads in a process of their own"
+            ) from None
+    steps: dict[str, Callable[..., tuple[Any, Any, Any]]] = {"rmsprop": _rmsprop, "adam": _adam, "sgd": _sgd}
+    step = steps[optimizer]
+
+    def losses_of(weights: Any, x: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+            x = tf.nn.relu(tf.matmul(x, kernel) + bias)
+        z = (tf.matmul(x, weights[-2]) + weights[-1])[:, 0]  # the sigmoid is inside the loss
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)
+        return w * losses, w * tf.cast(tf.equal(z > 0, y > 0.5), tf.float32)
+
+    def epoch(
+        weights: Any, first: Any, second: Any, t: Any, X: Any, y: Any, w: Any, order: Any, n: Any, rate: Any
+    ) -> Any:
+        order = tf.pad(order, [[0, batch]])
+
+        def one_batch(start: Any, weights: Any, first: Any, second: Any, t: Any, total: Any, right: Any) -> Any:
+            there = tf.range(batch) < n - start  # the last batch is partial
+            rows = tf.slice(order, [start], [batch])
+            x, y_batch, w_batch = tf.gather(X, rows), tf.gather(y, rows), tf.where(there, tf.gather(w, rows), 0.0)
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                losses, hits = losses_of(weights, x, y_batch, w_batch)
+                loss = tf.reduce_sum(losses) / tf.cast(tf.minimum(batch, n - start), tf.float32)
+            t = t + 1
+            moved = [
+                step(rate, t, *each) for each in zip(weights, tape.gradient(loss, weights), first, second, strict=True)
+            ]
+            weights, first, second = (list(part) for part in zip(*moved, strict=True))
+            return start + batch, weights, first, second, t, total + tf.reduce_sum(losses), right + tf.reduce_sum(hits)
+
+        before = (tf.constant(0), weights, first, second, t, tf.constant(0.0), tf.constant(0.0))
+        _, weights, first, second, t, total, right = tf.while_loop(lambda start, *_: start < n, one_batch, before)
+        return weights, first, second, t, total / tf.reduce_sum(w), right / tf.reduce_sum(w)
+
+    def evaluate(weights: Any, X: Any, y: Any, w: Any) -> tuple[Any, Any]:
+        losses, hits = losses_of(weights, X, y, w)
+        return tf.reduce_sum(losses) / tf.reduce_sum(w), tf.reduce_sum(hits) / tf.reduce_sum(w)
+
+    return tf.function(epoch, jit_compile=True), tf.function(evaluate, jit_compile=True)
+
+
+# One step of each optimizer, as Keras makes it with its default settings: (weight, first slot, second slot).
+
+
+def _rmsprop(rate: Any, t: Any, v: Any, g: Any, mean_square: Any, unused: Any) -> tuple[Any, Any, Any]:
+    import tensorflow as tf
+
+    mean_square = 0.9 * mean_square + 0.1 * tf.square(g)
+    return v - rate * g * tf.math.rsqrt(mean_square + 1e-7), mean_square, unused
+
+
+def _adam(rate: Any, t: Any, v: Any, g: Any, mean: Any, mean_square: Any) -> tuple[Any, Any, Any]:
+    import tensorflow as tf
+
+    mean, mean_square = mean + 0.1 * (g - mean), mean_square + 0.001 * (tf.square(g) - mean_square)
+    alpha = rate * tf.sqrt(1 - tf.pow(0.999, t)) / (1 - tf.pow(0.9, t))
+    return v - alpha * mean / (tf.sqrt(mean_square) + 1e-7), mean, mean_square
+
+
+def _sgd(rate: Any, t: Any, v: Any, g: Any, unused: Any, neither: Any) -> tuple[Any, Any, Any]:
+    return v - rate * g, unused, neither

@@ -31,7 +31,7 @@ def test_scores_are_lightgbms_probabilities(gaps: bool) -> None:
     scale = Standardiser.fit(Z, w)
     model = lightgbm.LGBMClassifier(
         n_estimators=30, learning_rate=0.05, num_leaves=8, feature_fraction=0.3, min_child_samples=1, min_child_weight=min(1.25, 0.0125 * w.sum()), reg_lambda=1.0,
-        random_state=3, deterministic=True, force_row_wise=True, n_jobs=1, verbosity=-1,
+        random_state=3, deterministic=True, force_col_wise=True, n_jobs=1, verbosity=-1,
     )  # fmt: skip
     names = [f"Column_{i}" for i in range(5)]
     model.fit(scale(Z), Y, sample_weight=w, feature_name=names)

@@ -47,7 +47,7 @@ def fit(head: Dense, shift: float = 0.0, n_patients: int = 40, **options: Any) -
 
 
 def start_tensorflow() -> None:
-    dense._Network(1, Dense(hidden=(1,)), seed=0)
+    dense._compiled("rmsprop", 32)
 
 
 def keras_scores(fitted: FittedDense, X: np.ndarray) -> np.ndarray:
@@ -64,13 +64,14 @@ def one_epoch_each(head: Dense) -> tuple[list[np.ndarray], list[np.ndarray], tup
     """Weights after one epoch of ours and of Keras's `fit`, from equal weights, on rows in the same order."""
     X, y, patient = rows()
     w = patient_weights(patient).astype(np.float32)
-    y = y.astype(np.float32)
+    X, y = X.astype(np.float32), y.astype(np.float32)
     assert len(y) % head.batch_size, "the last batch is to be partial"
     network = dense._Network(6, head, seed=3)
     import keras
 
-    model = keras.models.clone_model(network.model)
-    model.set_weights(network.model.get_weights())
+    hidden = [keras.layers.Dense(units, activation="relu") for units in head.hidden]
+    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(1)])
+    model.set_weights(network.weights())
     classes = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     model.compile(classes[head.optimizer](head.learning_rate), keras.losses.BinaryCrossentropy(from_logits=True))
     order = np.random.default_rng(8).permutation(len(y))
@@ -116,12 +117,13 @@ def watched_rows(**options: Any) -> tuple[Any, Any, np.ndarray, np.ndarray]:
 
     class Spy(dense._Network):
         def epoch(self, X: Any, y: Any, w: Any, *, order: Any) -> tuple[float, float]:
-            seen["train"] = X
-            assert sorted(order) == list(range(len(y)))
+            seen["train"] = np.asarray(X)[: len(order)]
+            assert sorted(order) == list(range(len(order)))
+            assert not np.asarray(w)[len(order) :].any(), "what fills up the rows has no weight"
             return super().epoch(X, y, w, order=order)
 
         def evaluate(self, X: Any, y: Any, w: Any) -> tuple[float, float]:
-            seen["inner"] = X
+            seen["inner"] = np.asarray(X)[np.asarray(w) > 0]
             return super().evaluate(X, y, w)
 
     original = dense._Network

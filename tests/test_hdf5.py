@@ -78,7 +78,7 @@ def test_an_empty_cache_and_float16(tmp_path: Path) -> None:
     write(tmp_path / "empty.h5", SETTINGS, [])
     with Cache(tmp_path / "empty.h5") as cache:
         assert (cache.n, cache.dim, len(cache.column("patient")), cache.skipped) == (0, 4, 0, [])
-        assert cache.features_at(np.array([], int)).shape == (0, 4)
+        assert cache.checked([])[0].shape == (0, 4)
     assert verify(tmp_path / "empty.h5") == []
     block = rows("1")
     block.features = block.features.astype(np.float16)
@@ -137,13 +137,39 @@ def test_one_series_twice_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "wanted", [[], [0], [302], [0, 1, 2], [1, 290, 302], list(range(0, 303, 7)), [0, 2, 299], list(range(303))]
-)
-def test_features_at_is_fancy_indexing(cache_path: Path, wanted: list[int]) -> None:
-    with Cache(cache_path) as cache:
-        index = np.array(wanted, np.intp)
-        np.testing.assert_array_equal(cache.features_at(index), cache.features()[index])
+@pytest.mark.parametrize("wanted", [[], [0], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2], [3], [2, 0]])
+def test_checked_reads_the_wanted_series_and_no_others(tmp_path: Path, wanted: list[int], monkeypatch) -> None:
+    blocks = [rows("1"), rows("2", n=300), rows("3", n=5), rows("4", n=0)]
+    write(tmp_path / "a.h5", SETTINGS, blocks)
+    read: list[int] = []
+    plain = h5py.Dataset.read_direct
+
+    def spy(self: h5py.Dataset, out: np.ndarray, source: Any, place: Any) -> None:
+        read.extend(
+            range(*source[0].indices(self.shape[0])) if isinstance(source, tuple) else range(source.start, source.stop)
+        )
+        plain(self, out, source, place)
+
+    monkeypatch.setattr(h5py.Dataset, "read_direct", spy)
+    with Cache(tmp_path / "a.h5") as cache:
+        found, problems = cache.checked(np.array(wanted, int))
+        first, n = cache.series["first_row"], cache.series["n_rows"]
+    assert problems == []
+    np.testing.assert_array_equal(found, np.concatenate([np.empty((0, 4)), *(blocks[k].features for k in wanted)]))
+    assert read == [row for k in wanted for row in range(first[k], first[k] + n[k])]
+
+
+def test_checked_names_what_is_damaged(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", SETTINGS, [rows("1"), rows("2", n=300), rows("3", n=5)])
+    with h5py.File(tmp_path / "a.h5", "r+") as f:
+        f["features"][4, 1] += 1
+    with Cache(tmp_path / "a.h5") as cache:
+        assert cache.checked([0, 2])[1] == []
+        assert cache.checked([0, 1, 2])[1] == ["patient '2' FLAIR: its values differ from the digest stored with them"]
+    with h5py.File(tmp_path / "a.h5", "r+") as f:
+        f["series/n_rows"][2] = 10**12
+    with Cache(tmp_path / "a.h5") as cache:
+        assert "not among the 308 rows" in cache.checked([2])[1][0]
 
 
 def test_no_temporary_is_left_and_the_old_cache_stays_when_writing_fails(cache_path: Path) -> None:
