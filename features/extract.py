@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -24,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import __version__, hdf5, slices
-from features.hdf5 import SeriesRows
+from features.hdf5 import SeriesRows, Stored
+from features.lock import held
 from features.scans import Scans, Series, Skipped, natural_key
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
@@ -82,12 +85,11 @@ def extract(
 
     A series is either wholly in the cache or not at all. Each finished series is kept as a part in `<out>.parts/`
     until all are done; then the cache is published by a rename. A rerun uses the cache and the parts that are
-    there. `progress` is tqdm or something called like it. `workers` counts decoding processes; 0 decodes here.
+    there; one process at a time writes `out`. `progress` is tqdm or something called like it. `workers` counts decoding processes; 0 decodes here.
 
-    Raises ValueError where the cache was made with other settings (named), and with `strict` at the first file
-    that cannot be used.
+    Raises ValueError where the cache was made with other settings (named), where another process is writing it, and with
+    `strict` at the first file that cannot be used.
     """
-    started = time.monotonic()
     prepare = partial(
         slices.prepare_series,
         size=embed.settings["input_size"],
@@ -114,8 +116,40 @@ def extract(
     if strict and scans.skipped:
         first = scans.skipped[0]
         raise ValueError(f"--strict: {first.source}: {first.reason}")
-    summary = Summary(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with held(out) as notes:
+        return _extend(
+            Summary(out, notes=notes),
+            scans,
+            out,
+            settings,
+            prepare,
+            embed,
+            skip_blank_and_equal,
+            workers=workers,
+            strict=strict,
+            accept_versions=accept_versions,
+            progress=progress,
+        )
+
+
+def _extend(
+    summary: Summary,
+    scans: Scans,
+    out: Path,
+    settings: dict[str, Any],
+    prepare: Callable[[Series], slices.Images],
+    embed: Embed,
+    skip_blank_and_equal: bool,
+    *,
+    workers: int,
+    strict: bool,
+    accept_versions: bool,
+    progress: Callable[..., Any] | None,
+) -> Summary:
+    """The rest of `extract`, for whoever holds the lock."""
+    started = time.monotonic()
+    dtype = settings["dtype"]
+    _sweep(out)
     parts = out.with_name(out.name + ".parts")
     done = _done(out, parts, settings, accept_versions, summary.notes)
     todo = [s for s in scans.series if done.get((s.patient, s.sequence), ("", out))[0] != s.fingerprint()]
@@ -240,6 +274,10 @@ def _done(
     """(patient, sequence) -> (fingerprint, file that holds it) of what an earlier run finished, parts last."""
     done: dict[tuple[str, str], tuple[str, Path]] = {}
     for path in ([out] if out.exists() else []) + sorted(parts.glob("*.h5")):
+        if path != out and (problem := _unusable(path)):
+            notes.append(f"warning: a part of an earlier run is damaged and is extracted again ({problem})")
+            path.unlink()
+            continue
         with hdf5.Cache(path) as cache:
             _compare(path, cache.settings, settings, accept_versions, notes)
             for patient, sequence, fingerprint in zip(
@@ -247,6 +285,22 @@ def _done(
             ):
                 done[str(patient), str(sequence)] = (str(fingerprint), path)
     return done
+
+
+def _unusable(part: Path) -> str:
+    """The first problem of a part, "" if it is sound."""
+    try:
+        return next(iter(hdf5.verify(part)), "")
+    except ValueError as error:
+        return str(error)
+
+
+def _sweep(out: Path) -> None:
+    """Delete what a killed process left half-written beside `out`."""
+    stump = re.compile(rf"\.{re.escape(out.name)}\.\d+\.tmp")
+    for path in out.parent.iterdir():
+        if stump.fullmatch(path.name):
+            path.unlink()
 
 
 def _compare(path: Path, theirs: dict[str, Any], ours: dict[str, Any], accept_versions: bool, notes: list[str]) -> None:
@@ -283,23 +337,26 @@ def _publish(
     scans: Scans,
     precision: str,
 ) -> None:
-    """Merge the published cache and the parts into a new cache, rename it into place, remove the parts."""
-    blocks: list[SeriesRows] = []
+    """Merge the published cache and the parts, series by series, into a new cache, rename it into place, remove the parts."""
     here = set(scans.patients)
     loose = list(scans.skipped)
     used: set[str] = {precision}
     versions: dict[str, set[str]] = {}
-    for path in dict.fromkeys(p for _, p in done.values()):
-        with hdf5.Cache(path) as cache:
+    blocks: list[SeriesRows | Stored] = []
+    with ExitStack() as published:
+        for path in dict.fromkeys(p for _, p in done.values()):
+            cache = published.enter_context(hdf5.Cache(path))
             used |= set(str(cache.settings["precision"]).split("+"))
             for key in _VERSION_KEYS:
                 versions.setdefault(key, set()).update(str(cache.settings[key]).split(" + "))
             keys = list(zip(cache.series["patient"], cache.series["sequence"], strict=True))
-            blocks += [cache.series_rows(k) for k, key in enumerate(keys) if done[key][1] == path]
+            blocks += [Stored(cache, k, reopen=path != out) for k, key in enumerate(keys) if done[key][1] == path]
             known = set(keys)
             loose += [s for s in cache.skipped if (s.patient, s.sequence) not in known and s.patient not in here]
-    joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
-    hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
+            if path != out:
+                cache.close()
+        joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
+        hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
     if parts.exists():
         shutil.rmtree(parts)  # with what a killed run left half-written
 
