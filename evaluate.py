@@ -14,6 +14,8 @@ from typing import Any
 
 from features import __version__
 from features.arguments import at_least
+from features.lock import held
+from features.stopping import exit_status, terminable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,25 +72,21 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@terminable()
 def main(argv: Sequence[str] | None = None) -> int:
     """Report on runs, score new patients, or explain scores."""
     args = parser().parse_args(argv)
     try:
         check(args)
-        if args.audit:
-            audit(args, list(argv) if argv is not None else None)
-        elif args.cache:
-            score(args, list(argv) if argv is not None else None)
-        elif args.explain:
-            explain(args, list(argv) if argv is not None else None)
-        else:
-            report(args, list(argv) if argv is not None else None)
+        work = audit if args.audit else score if args.cache else explain if args.explain else report
+        with held(args.out):
+            work(args, list(argv) if argv is not None else None)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("evaluate.py: stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print("evaluate.py: stopped; run the same command again", file=sys.stderr)
+        return exit_status(stop)
     return 0
 
 

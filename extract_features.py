@@ -10,6 +10,7 @@ from pathlib import Path
 
 from features import __version__
 from features.arguments import at_least
+from features.stopping import exit_status, terminable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@terminable()
 def main(argv: Sequence[str] | None = None) -> int:
     """Find the scans, extract what is missing, print the summary."""
     args = parser().parse_args(argv)
@@ -134,9 +136,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"extract_features.py: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped; finished series are kept, run the same command again to go on", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     print("\n".join(summary_lines(summary, scans)))
     return 0
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from features import __version__
 from features.arguments import above_zero, at_least
+from features.lock import held
+from features.stopping import exit_status, terminable
 
 DEFAULT_PERMUTATIONS = 200
 AGGREGATORS = ("mean", "median", "max", "topk", "noisy-or", "logit-mean")
@@ -125,20 +127,27 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@terminable()
 def main(argv: Sequence[str] | None = None) -> int:
     """Train the heads, write the run, print the comparison."""
     args = parser().parse_args(argv)
     if args.learning_curve:  # the dense head is slow, and draws a curve only where it is alone
         args.learning_curve = [h for h in args.head or ["logistic"] if h != "dense"] or ["dense"]
     args.head = args.head or (["logistic"] if args.demonstrate_leak else ["dense", "logistic", "boosted"])
+    from heads.runs import recover
+
     try:
-        train(args, list(argv) if argv is not None else None)
+        with held(args.out) as notes:
+            recover(args.out)
+            for note in notes:
+                say(note)
+            train(args, list(argv) if argv is not None else None)
     except (ValueError, OSError) as error:
         print(f"train_head.py: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("train_head.py: stopped; nothing was written, run the same command again", file=sys.stderr)
-        return 130
+        return exit_status(stop)
     return 0
 
 

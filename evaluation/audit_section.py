@@ -17,6 +17,7 @@ from evaluation.identity import Number, alike, tie, tied_sentence
 from evaluation.power import power_line
 from evaluation.sections import Section, Sheet
 from evaluation.splits import Split, distinct, splits_of
+from evaluation.submission import write_text
 from evaluation.summary import FEW_PATIENTS, number
 
 SHOWN = 24  # models in the figure
@@ -68,7 +69,7 @@ def write_json(path: Path, words: Sequence[str], sections: Sequence[Section], pr
         **{s.key.removeprefix("audit_"): without_nan(s.data) for s in sections},
         "provenance": provenance,
     }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def figures_section(all_figures: Sequence[Figures], f: Foreign, folder: Path, replicates: int) -> Section:

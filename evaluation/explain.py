@@ -20,6 +20,7 @@ from evaluation.figures import Drawing, canvas, save
 from evaluation.metrics import Array
 from evaluation.runs import Run
 from evaluation.sections import Section, Sheet
+from evaluation.submission import write_text
 from evaluation.summary import FEW_PATIENTS, interval_text, number
 
 SHOWN = 6  # slices in a figure
@@ -178,7 +179,7 @@ def write_json(path: Path, section: Section, run: str, provenance: Mapping[str, 
         "format": "mgmt-radiogenomics/explanation", "format_version": 1, "run": run, "words": section.words, **section.data,
         "provenance": dict(provenance),
     }  # fmt: skip
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def _colours() -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.leakage import SPLITS, Row, Verdict, conclusion, flag
 from evaluation.sections import Section, Sheet
+from evaluation.submission import write_text
 from evaluation.summary import number
 
 PUBLISHED_SOURCE = "Yagis et al., Scientific Reports 11, 22544 (2021), doi:10.1038/s41598-021-01681-w"
@@ -59,7 +60,7 @@ def write_json(path: Path, about: Mapping[str, Any], section: Section) -> None:
     """leak.json: where the demonstration comes from, its verdicts, and what has been published."""
     origin = {k: v for k, v in about.items() if k not in ("run", "split", "fused", "leak")}
     content = {**origin, "format": "mgmt-radiogenomics/leak", "format_version": 1, **section.data}
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def drawing(rows: Sequence[Row], folder: Path) -> Drawing:

@@ -16,6 +16,7 @@ from evaluation.compare import Comparison
 from evaluation.figures import Drawing
 from evaluation.runs import Run
 from evaluation.sections import Cell, Section, Sheet
+from evaluation.submission import write_text
 from evaluation.summary import number
 
 
@@ -152,7 +153,7 @@ def _write_page(path: Path, *, sections: Sequence[Section], **texts: Any) -> Non
     }  # fmt: skip
     style, script = (Markup((folder / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     page = environment.get_template("page.html.jinja").render(style=style, script=script, sections=sections, **texts)
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def cell_text(cell: Cell) -> str:
@@ -195,4 +196,4 @@ def _check_keys(sections: Sequence[Section]) -> None:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -21,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import __version__, hdf5, slices
-from features.hdf5 import SeriesRows
+from features.hdf5 import SeriesRows, Stored
+from features.lock import held
 from features.pool import decoded
 from features.scans import Scans, Series, Skipped, natural_key
 
@@ -80,12 +83,11 @@ def extract(
 
     A series is either wholly in the cache or not at all. Each finished series is kept as a part in `<out>.parts/`
     until all are done; then the cache is published by a rename. A rerun uses the cache and the parts that are
-    there. `progress` is tqdm or something called like it. `workers` counts decoding processes; 0 decodes here.
+    there; one process at a time writes `out`. `progress` is tqdm or something called like it. `workers` counts decoding processes; 0 decodes here.
 
-    Raises ValueError where the cache was made with other settings (named), and with `strict` at the first file
-    that cannot be used.
+    Raises ValueError where the cache was made with other settings (named), where another process is writing it, and with
+    `strict` at the first file that cannot be used.
     """
-    started = time.monotonic()
     prepare = partial(
         slices.prepare_series,
         size=embed.settings["input_size"],
@@ -112,8 +114,40 @@ def extract(
     if strict and scans.skipped:
         first = scans.skipped[0]
         raise ValueError(f"--strict: {first.source}: {first.reason}")
-    summary = Summary(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with held(out) as notes:
+        return _extend(
+            Summary(out, notes=notes),
+            scans,
+            out,
+            settings,
+            prepare,
+            embed,
+            skip_blank_and_equal,
+            workers=workers,
+            strict=strict,
+            accept_versions=accept_versions,
+            progress=progress,
+        )
+
+
+def _extend(
+    summary: Summary,
+    scans: Scans,
+    out: Path,
+    settings: dict[str, Any],
+    prepare: Callable[[Series], slices.Images],
+    embed: Embed,
+    skip_blank_and_equal: bool,
+    *,
+    workers: int,
+    strict: bool,
+    accept_versions: bool,
+    progress: Callable[..., Any] | None,
+) -> Summary:
+    """The rest of `extract`, for whoever holds the lock."""
+    started = time.monotonic()
+    dtype = settings["dtype"]
+    _sweep(out)
     parts = out.with_name(out.name + ".parts")
     done = _done(out, parts, settings, accept_versions, summary.notes)
     todo = [s for s in scans.series if done.get((s.patient, s.sequence), ("", out))[0] != s.fingerprint()]
@@ -133,25 +167,26 @@ def extract(
     if before and added:
         summary.notes.append(f"{len(added)} patients are new to the cache: {_some(added)}")
     bar = progress(total=len(todo), unit="series") if progress and todo else None
-    for series, images in decoded(todo, prepare, workers):
-        if strict and images.skipped:
-            raise ValueError(f"--strict: {images.skipped[0].source}: {images.skipped[0].reason}")
-        summary.notes += [f"warning: {series.patient} {series.sequence}: {oddity}" for oddity in _oddities(images)]
-        vectors = embed_images(images.pixels) if len(images.pixels) else np.empty((0, embed.dim), np.float32)
-        if dtype == "float16" and np.abs(vectors).max(initial=0) > np.finfo(np.float16).max:
-            raise ValueError("a feature is too large for float16; use --dtype float32")
-        rows = SeriesRows(
-            series.patient, series.sequence, series.fingerprint(), embed.precision, vectors.astype(dtype), images.columns, images.skipped
-        )  # fmt: skip
-        part = parts / f"{_part_name(series)}.h5"
-        hdf5.write(part, settings, [rows])
-        done[series.patient, series.sequence] = (rows.fingerprint, part)
-        summary.n_series_new += 1
-        summary.n_slices_new += len(vectors)
-        if bar is not None:
-            rate = summary.n_slices_new / (time.monotonic() - started)
-            bar.set_postfix_str(f"{rate:.1f} slices/s, {summary.n_slices_new} slices", refresh=False)
-            bar.update()
+    with closing(decoded(todo, prepare, workers)) as prepared:
+        for series, images in prepared:
+            if strict and images.skipped:
+                raise ValueError(f"--strict: {images.skipped[0].source}: {images.skipped[0].reason}")
+            summary.notes += [f"warning: {series.patient} {series.sequence}: {oddity}" for oddity in _oddities(images)]
+            vectors = embed_images(images.pixels) if len(images.pixels) else np.empty((0, embed.dim), np.float32)
+            if dtype == "float16" and np.abs(vectors).max(initial=0) > np.finfo(np.float16).max:
+                raise ValueError("a feature is too large for float16; use --dtype float32")
+            rows = SeriesRows(
+                series.patient, series.sequence, series.fingerprint(), embed.precision, vectors.astype(dtype), images.columns, images.skipped
+            )  # fmt: skip
+            part = parts / f"{_part_name(series)}.h5"
+            hdf5.write(part, settings, [rows])
+            done[series.patient, series.sequence] = (rows.fingerprint, part)
+            summary.n_series_new += 1
+            summary.n_slices_new += len(vectors)
+            if bar is not None:
+                rate = summary.n_slices_new / (time.monotonic() - started)
+                bar.set_postfix_str(f"{rate:.1f} slices/s, {summary.n_slices_new} slices", refresh=False)
+                bar.update()
     if bar is not None:
         bar.close()
     if todo or parts.exists() or not _records(out, scans.skipped):
@@ -209,6 +244,10 @@ def _done(
     """(patient, sequence) -> (fingerprint, file that holds it) of what an earlier run finished, parts last."""
     done: dict[tuple[str, str], tuple[str, Path]] = {}
     for path in ([out] if out.exists() else []) + sorted(parts.glob("*.h5")):
+        if path != out and (problem := _unusable(path)):
+            notes.append(f"warning: a part of an earlier run is damaged and is extracted again ({problem})")
+            path.unlink()
+            continue
         with hdf5.Cache(path) as cache:
             _compare(path, cache.settings, settings, accept_versions, notes)
             for patient, sequence, fingerprint in zip(
@@ -216,6 +255,22 @@ def _done(
             ):
                 done[str(patient), str(sequence)] = (str(fingerprint), path)
     return done
+
+
+def _unusable(part: Path) -> str:
+    """The first problem of a part, "" if it is sound."""
+    try:
+        return next(iter(hdf5.verify(part)), "")
+    except ValueError as error:
+        return str(error)
+
+
+def _sweep(out: Path) -> None:
+    """Delete what a killed process left half-written beside `out`."""
+    stump = re.compile(rf"\.{re.escape(out.name)}\.\d+\.tmp")
+    for path in out.parent.iterdir():
+        if stump.fullmatch(path.name):
+            path.unlink()
 
 
 def _compare(path: Path, theirs: dict[str, Any], ours: dict[str, Any], accept_versions: bool, notes: list[str]) -> None:
@@ -252,23 +307,26 @@ def _publish(
     scans: Scans,
     precision: str,
 ) -> None:
-    """Merge the published cache and the parts into a new cache, rename it into place, remove the parts."""
-    blocks: list[SeriesRows] = []
+    """Merge the published cache and the parts, series by series, into a new cache, rename it into place, remove the parts."""
     here = set(scans.patients)
     loose = list(scans.skipped)
     used: set[str] = {precision}
     versions: dict[str, set[str]] = {}
-    for path in dict.fromkeys(p for _, p in done.values()):
-        with hdf5.Cache(path) as cache:
+    blocks: list[SeriesRows | Stored] = []
+    with ExitStack() as published:
+        for path in dict.fromkeys(p for _, p in done.values()):
+            cache = published.enter_context(hdf5.Cache(path))
             used |= set(str(cache.settings["precision"]).split("+"))
             for key in _VERSION_KEYS:
                 versions.setdefault(key, set()).update(str(cache.settings[key]).split(" + "))
             keys = list(zip(cache.series["patient"], cache.series["sequence"], strict=True))
-            blocks += [cache.series_rows(k) for k, key in enumerate(keys) if done[key][1] == path]
+            blocks += [Stored(cache, k, reopen=path != out) for k, key in enumerate(keys) if done[key][1] == path]
             known = set(keys)
             loose += [s for s in cache.skipped if (s.patient, s.sequence) not in known and s.patient not in here]
-    joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
-    hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
+            if path != out:
+                cache.close()
+        joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
+        hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
     if parts.exists():
         shutil.rmtree(parts)  # with what a killed run left half-written
 

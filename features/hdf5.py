@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -62,6 +63,20 @@ class SeriesRows:
     features: NDArray[Any]
     columns: dict[str, NDArray[Any]]
     skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def n_rows(self) -> int:
+        """m."""
+        return len(self.features)
+
+    @property
+    def planes(self) -> set[str]:
+        """The planes of its rows."""
+        return set(map(str, self.columns["plane"]))
+
+    def load(self) -> SeriesRows:
+        """Itself: it is in memory."""
+        return self
 
     def digest(self) -> str:
         """BLAKE2b of every value of the series: features, columns and names."""
@@ -134,6 +149,10 @@ class Cache:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was read of it stays."""
         self._file.close()
 
     def column(self, name: str, rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[Any]:
@@ -152,6 +171,17 @@ class Cache:
         fields = [_texts(group[k]) for k in ("patient", "sequence", "source", "reason")]
         return [Skipped(*(str(x) for x in row)) for row in zip(*fields, strict=True)]
 
+    def skipped_of(self, patient: str, sequence: str) -> list[Skipped]:
+        """What the extraction left out of one series."""
+        return self._skipped_by_series.get((patient, sequence), [])
+
+    @cached_property
+    def _skipped_by_series(self) -> dict[tuple[str, str], list[Skipped]]:
+        found: dict[tuple[str, str], list[Skipped]] = {}
+        for s in self.skipped:
+            found.setdefault((s.patient, s.sequence), []).append(s)
+        return found
+
     def series_rows(self, index: int) -> SeriesRows:
         """One whole series, by its row in /series."""
         first = int(self.series["first_row"][index])
@@ -164,7 +194,7 @@ class Cache:
             str(self.series["precision"][index]),
             self.features(rows),
             {c: self._decoded(c, rows) for c in _OWN_COLUMNS},
-            [s for s in self.skipped if (s.patient, s.sequence) == (patient, sequence)],
+            self.skipped_of(patient, sequence),
         )
 
     def checked(self, indices: Sequence[int] | NDArray[np.intp]) -> tuple[NDArray[Any], list[str]]:
@@ -208,8 +238,11 @@ class Cache:
                 own = {c: self.names[c][columns[c][rows]] if c in CODED else columns[c][rows] for c in _OWN_COLUMNS}
             except IndexError as error:
                 return [*found, f"{name}: cannot be read ({_first_line(error)})"]
-            facts = (str(self.series[c][k]) for c in ("fingerprint", "precision"))
-            if SeriesRows(patient, sequence, *facts, out[places[i]], own).digest() != self.series["digest"][k]:
+            fingerprint, precision = (str(self.series[c][k]) for c in ("fingerprint", "precision"))
+            if (
+                SeriesRows(patient, sequence, fingerprint, precision, out[places[i]], own).digest()
+                != self.series["digest"][k]
+            ):
                 found.append(f"{name}: its values differ from the digest stored with them")
             return found
 
@@ -235,25 +268,60 @@ class Cache:
         return np.asarray(self.names[name][values] if name in CODED else values)
 
 
-def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], skipped: Sequence[Skipped] = ()) -> None:
+class Stored:
+    """One series of a cache, read when it is asked for. With `reopen` its file is closed between, since many parts are too
+    many open files.
+    """
+
+    def __init__(self, cache: Cache, index: int, *, reopen: bool = False) -> None:
+        """`index` : its row in /series."""
+        self._cache, self._index, self._reopen = cache, index, reopen
+        first, self.n_rows = int(cache.series["first_row"][index]), int(cache.series["n_rows"][index])
+        self.patient, self.sequence = str(cache.series["patient"][index]), str(cache.series["sequence"][index])
+        self.skipped = cache.skipped_of(self.patient, self.sequence)
+        self.planes = set(map(str, cache._decoded("plane", slice(first, first + self.n_rows))))
+
+    def digest(self) -> str:
+        """The digest that its cache has for it."""
+        return str(self._cache.series["digest"][self._index])
+
+    def load(self) -> SeriesRows:
+        """The series. Raises ValueError where it differs from its digest: what is damaged is not copied as if it were sound."""
+        if self._reopen:
+            with Cache(self._cache.path) as cache:
+                rows = cache.series_rows(self._index)
+        else:
+            rows = self._cache.series_rows(self._index)
+        if rows.digest() != self.digest():
+            raise ValueError(
+                f"{str(self._cache.path)!r} is damaged: patient {self.patient!r} {self.sequence} differs from the digest stored "
+                "with it; python -m features repair keeps what is intact"
+            )
+        return rows
+
+
+def write(
+    path: Path, settings: dict[str, Any], series: Iterable[SeriesRows | Stored], skipped: Sequence[Skipped] = ()
+) -> None:
     """Write a whole cache to a temporary name, fsync, and rename it to `path`.
 
     `skipped` are things that belong to no series of this cache; each series brings its own. Series are sorted by
-    patient (natural order) and sequence. Raises ValueError where two series have the same patient and sequence.
+    patient (natural order) and sequence, and loaded one at a time. Raises ValueError where two series have the same
+    patient and sequence, OSError where the disk is too full.
     """
     blocks = sorted(series, key=lambda s: (natural_key(s.patient), s.patient, s.sequence))
-    keys = [(s.patient, s.sequence) for s in blocks]
-    if len(set(keys)) != len(keys):
-        twice = next(k for k in keys if keys.count(k) > 1)
-        raise ValueError(f"patient {twice[0]!r} has two series of {twice[1]}; one cache holds one of each")
-    names = {
+    counts = Counter((s.patient, s.sequence) for s in blocks)
+    if counts and max(counts.values()) > 1:
+        patient, sequence = counts.most_common(1)[0][0]
+        raise ValueError(f"patient {patient!r} has two series of {sequence}; one cache holds one of each")
+    names: dict[str, Sequence[str]] = {
         "patient": sorted({s.patient for s in blocks}, key=natural_key),
         "sequence": sorted({s.sequence for s in blocks}),
-        "plane": sorted({str(p) for s in blocks for p in s.columns["plane"]}),
-        "source": list(dict.fromkeys(str(p) for s in blocks for p in s.columns["source"])),
+        "plane": sorted({p for s in blocks for p in s.planes}),
     }
-    codes = {c: {name: i for i, name in enumerate(names[c])} for c in CODED}
-    lengths = np.array([len(s.features) for s in blocks], np.int64)
+    codes: dict[str, dict[str, int]] = {c: {name: i for i, name in enumerate(n)} for c, n in names.items()}
+    sources = codes["source"] = {}  # in order of appearance
+    lengths = np.array([s.n_rows for s in blocks], np.int64)
     first = np.concatenate([[0], np.cumsum(lengths)])
     n = int(first[-1])
     dim = int(settings["dim"])
@@ -263,30 +331,35 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
     )
     attributes = {"format": FORMAT, "format_version": VERSION, **settings}
     digests = [s.digest() for s in blocks]
+    fingerprints, precisions = [], []
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(temporary, "w") as f:
+        row_bytes = dim * np.dtype(settings["dtype"]).itemsize + _ROW_BYTES
+        _reserve(temporary, n * row_bytes + len(left_out) * _SKIPPED_BYTES)
+        with h5py.File(temporary, "r+") as f:
             f.attrs.update({**attributes, "content_digest": content_digest(attributes, digests, left_out)})
             chunks = (CHUNK_ROWS, dim) if n >= CHUNK_ROWS else None
             features = f.create_dataset("features", (n, dim), settings["dtype"], chunks=chunks)
             columns = {c: f.create_dataset(f"rows/{c}", (n,), dtype) for c, dtype in COLUMNS.items()}
-            for s, a, b in zip(blocks, first, first[1:], strict=False):
+            for block, a, b in zip(blocks, first, first[1:], strict=False):
+                s = block.load()
+                fingerprints.append(s.fingerprint)
+                precisions.append(s.precision)
                 if b > a:
                     features[a:b] = s.features
                     columns["patient"][a:b] = codes["patient"][s.patient]
                     columns["sequence"][a:b] = codes["sequence"][s.sequence]
+                    for name in map(str, s.columns["source"]):
+                        sources.setdefault(name, len(sources))
                     for c in _OWN_COLUMNS:
                         columns[c][a:b] = [codes[c][str(v)] for v in s.columns[c]] if c in CODED else s.columns[c]
+            names["source"] = list(sources)
             for c in CODED:
                 f.create_dataset(f"names/{c}", data=_encoded(names[c]), dtype=_TEXT)
             f["series/patient"] = np.array([codes["patient"][s.patient] for s in blocks], "<i4")
             f["series/sequence"] = np.array([codes["sequence"][s.sequence] for s in blocks], "<i4")
             f["series/first_row"], f["series/n_rows"] = first[:-1].astype("<i8"), lengths.astype("<i8")
-            for name, texts in (
-                ("fingerprint", [s.fingerprint for s in blocks]),
-                ("precision", [s.precision for s in blocks]),
-                ("digest", digests),
-            ):
+            for name, texts in (("fingerprint", fingerprints), ("precision", precisions), ("digest", digests)):
                 f.create_dataset(f"series/{name}", data=_encoded(texts), dtype=_TEXT)
             for name in ("patient", "sequence", "source", "reason"):
                 f.create_dataset(f"skipped/{name}", data=_encoded([getattr(s, name) for s in left_out]), dtype=_TEXT)
@@ -296,6 +369,30 @@ def write(path: Path, settings: dict[str, Any], series: Iterable[SeriesRows], sk
         _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+# Room for the columns of a row, its source's name and the HDF5 structures around them; for one line of what was skipped;
+# and for the structures around nothing at all.
+_ROW_BYTES = 2 * sum(np.dtype(t).itemsize for t in COLUMNS.values()) + 256
+_SKIPPED_BYTES = 1024
+_SPARE = 2**18
+
+
+def _reserve(path: Path, size: int) -> None:
+    """An empty HDF5 file with room for `size` more bytes, as far as the file system can promise it; HDF5 gives back the rest.
+
+    HDF5 1.14 crashes where a disk fills up under it, so that what is too much must be known before it writes.
+    """
+    with path.open("wb") as handle:
+        _allocate(handle.fileno(), size)
+    h5py.File(path, "w").close()
+    with path.open("rb+") as handle:
+        _allocate(handle.fileno(), size)
+
+
+def _allocate(handle: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        os.posix_fallocate(handle, 0, size + _SPARE)
 
 
 def content_digest(attributes: dict[str, Any], series_digests: Sequence[str], skipped: Sequence[Skipped]) -> str:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -38,7 +38,7 @@ class Limits:
 
 def decoded(
     todo: list[Series], prepare: Prepare, workers: int, limits: Limits | None = None
-) -> Iterator[tuple[Series, Images]]:
+) -> Generator[tuple[Series, Images]]:
     """Prepare the series in order, in `workers` processes a few series ahead of the consumer; 0 decodes here, unbounded.
 
     Raises ValueError where workers do not start, and what `prepare` raises.

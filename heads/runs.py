@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -88,7 +90,8 @@ def check_new(out: Path, *, overwrite: bool, what: str = "run", mark: str = "run
 def published(out: Path) -> Iterator[Path]:
     """`with published(out) as folder`: a temporary folder beside `out`, synced and renamed to it when the block is done.
 
-    What was there before is replaced; if the block fails it stays, and the temporary folder goes.
+    What was there before is replaced in one step where the system can exchange two folders (Linux, not on every file system),
+    else in two, between which `recover` knows the way back. If the block fails it stays, and the temporary folder goes.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
@@ -97,7 +100,9 @@ def published(out: Path) -> Iterator[Path]:
         yield temporary
         for written in [*temporary.rglob("*"), temporary]:
             _sync(written)
-        if out.exists():
+        if out.exists() and _exchanged(temporary, out):
+            pass
+        elif out.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
             out.rename(old / out.name)
             try:
@@ -109,8 +114,32 @@ def published(out: Path) -> Iterator[Path]:
                 shutil.rmtree(old)
         else:
             temporary.rename(out)
+        _sync(out.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover(out: Path) -> None:
+    """Put back what a killed process was about to replace, and delete what it left half-written beside `out`.
+
+    For whoever alone may write `out` now.
+    """
+    if not out.parent.is_dir():
+        return
+    left = re.compile(rf"\.{re.escape(out.name)}\.[a-z0-9_]{{8}}\.(tmp|old)")
+    stumps = [p for p in out.parent.iterdir() if left.fullmatch(p.name)]
+    for old in stumps:
+        if old.suffix == ".old" and (old / out.name).exists() and not out.exists():
+            (old / out.name).rename(out)
+    for stump in stumps:
+        shutil.rmtree(stump)
+
+
+def _exchanged(a: Path, b: Path) -> bool:
+    """Exchange two names in one step (renameat2 of Linux); False, and nothing done, where that cannot be."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return renameat2 is not None and renameat2(here, os.fsencode(a), here, os.fsencode(b), exchange) == 0
 
 
 def write_run(

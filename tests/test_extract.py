@@ -526,13 +526,31 @@ def test_closing_summary_in_words(tmp_path: Path) -> None:
     ]
 
 
-def test_a_damaged_part_is_named(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
+@pytest.mark.parametrize("damage", [lambda raw: raw[:99], lambda raw: raw.replace(b"axial", b"axiaI")])
+def test_a_damaged_part_is_named_and_made_again(cohort: Path, tmp_path: Path, cheap_embedder: Any, damage: Any) -> None:
+    run(cohort, tmp_path / "whole.h5", cheap_embedder)
     with pytest.raises(KeyboardInterrupt):
         run(cohort, tmp_path / "f.h5", Breaking(cheap_embedder, 2))
     part = next((tmp_path / "f.h5.parts").glob("*.h5"))
-    part.write_bytes(part.read_bytes()[:99])
-    with pytest.raises(ValueError, match=part.name):
+    part.write_bytes(damage(part.read_bytes()))
+    summary = run(cohort, tmp_path / "f.h5", cheap_embedder)
+    assert summary.notes[0].startswith("warning: a part of an earlier run is damaged and is extracted again (")
+    assert (summary.n_series_kept, summary.n_series_new) == (0, 6)
+    assert (tmp_path / "f.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_a_damaged_cache_is_not_copied_as_if_it_were_sound(
+    cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write
+) -> None:
+    run(cohort, tmp_path / "f.h5", cheap_embedder)
+    with h5py.File(tmp_path / "f.h5", "r+") as f:
+        f["features"][9, 3] += 1
+    before = (tmp_path / "f.h5").read_bytes()
+    add_patient(cohort, "11", write_dicom)
+    with pytest.raises(ValueError, match="f.h5' is damaged: patient '2' FLAIR differs from the digest .* repair"):
         run(cohort, tmp_path / "f.h5", cheap_embedder)
+    assert (tmp_path / "f.h5").read_bytes() == before
+    assert len(list((tmp_path / "f.h5.parts").iterdir())) == 2, "what was extracted meanwhile is kept"
 
 
 def test_a_cohort_without_series_of_the_wanted_kind_still_publishes(tmp_path: Path, cheap_embedder: Any) -> None:

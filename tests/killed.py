@@ -1,0 +1,119 @@
+"""Jobs in forks of a small process: a job can be killed at any call that it makes, without a new start of Python.
+
+Read by `test_crashes.py`, which starts this file and sends it one job per line as JSON; each answer is an exit status.
+`kill_at` : the number of the call, Python's or C's, at which the job kills itself; `log` : a file that gets one byte per image
+that was embedded; `marks` : a file that gets the numbers of the calls at which each phase began, and of the last one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from conftest import CheapEmbedder  # noqa: E402
+
+from features.extract import extract  # noqa: E402
+from features.lock import held  # noqa: E402
+from features.scans import find_scans  # noqa: E402
+from heads.bundle import Bundle  # noqa: E402
+from heads.logistic import FittedLogistic  # noqa: E402
+from heads.runs import recover, write_run  # noqa: E402
+from heads.standardise import Standardiser  # noqa: E402
+
+# The functions with which a phase begins.
+PHASES = {
+    "_extend": "looking", "prepare_series": "decoding", "Logged.__call__": "embedding", "write": "writing",
+    "_publish": "publishing", "rmtree": "clearing away", "recover": "recovering", "write_run": "writing a run",
+    "_sync": "syncing",
+}  # fmt: skip
+
+
+class Logged(CheapEmbedder):
+    """The cheap embedder, which leaves a byte per image in a file."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self.log = log
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        vectors = super().__call__(images)
+        with self.log.open("ab") as f:
+            f.write(b"." * len(images))
+        return vectors
+
+
+def do_extract(out: str, cohort: str, log: str, workers: int = 0) -> None:
+    extract(find_scans([Path(cohort)]), Path(out), embed=Logged(Path(log)), workers=workers, skip_blank_and_equal=False)
+
+
+def do_run(out: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    with held(Path(out)):
+        recover(Path(out))
+        about = {"head": "logistic", "sequence": "FLAIR"}
+        head = FittedLogistic(Standardiser(np.zeros(4), np.ones(4)), rng.normal(size=4), 0.5)
+        rows = [("r", "logistic", "FLAIR", 0, k % 2, str(k), k % 2, float(rng.random()), 1) for k in range(6)]
+        write_run(Path(out), {"seed": seed}, rows, [], [], [Bundle(head, about)], overwrite=True)
+
+
+def do_door(out: str, arguments: list[str]) -> None:
+    import train_head
+
+    assert train_head.main([*arguments, "--out", out]) == 0
+
+
+def run(job: dict[str, Any]) -> None:
+    kill_at, marks = job.pop("kill_at", None), job.pop("marks", None)
+    job_of = {"extract": do_extract, "run": do_run, "door": do_door}[job.pop("what")]
+    count, found = 0, []
+
+    def watch(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        if event in ("call", "c_call"):
+            count += 1
+            if count == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if event == "call" and marks and frame.f_code.co_qualname in PHASES:
+                found.append((count, PHASES[frame.f_code.co_qualname]))
+
+    if kill_at or marks:
+        sys.setprofile(watch)
+    job_of(**job)
+    sys.setprofile(None)
+    if marks:
+        Path(marks).write_text(json.dumps([*found, (count, "end")]))
+
+
+def main() -> None:
+    os.fsync = lambda handle: None  # kills lose no page of the kernel, only power cuts do
+    with tempfile.TemporaryDirectory() as folder:  # what is only done once is done before the forks
+        image = Path(folder, "cohort/p/FLAIR/0.png")
+        image.parent.mkdir(parents=True)
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(image)
+        do_extract(f"{folder}/f.h5", f"{folder}/cohort", f"{folder}/log")
+        do_run(f"{folder}/r", 0)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                run(json.loads(line))
+            except BaseException as error:
+                print(repr(error), file=sys.stderr, flush=True)
+                os._exit(1)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
