@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.timing import Row, table_lines
 
 OUT = Path("build/benchmarks")
-_NO_QUESTIONS = ("timing",)
+_NO_QUESTIONS = ("timing", "vectors")
 
 
 def main(argv: list[str]) -> int:

@@ -74,7 +74,8 @@ def assess(
 ) -> Assessment:
     """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
 
-    A replicate draws patients with replacement within each class; their slices and repeats come along. `threshold`
+    A replicate draws patients with replacement within each class; their slices and repeats come along (no interval with 0
+    replicates). `threshold`
     is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
     `chosen` : {(index of the repeat, fold): threshold} from inner folds, which youden then takes instead. Raises ValueError for youden where there are no other folds.
     """
@@ -92,7 +93,7 @@ def assess(
         done += n
     values: dict[str, dict[str, float]] = {}
     for name in METRICS:
-        low, high = percentile_interval(np.concatenate(draws[name]))
+        low, high = percentile_interval(np.concatenate([np.empty(0), *draws[name]]))
         values[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
     fold_auc = metrics.fold_aucs(scored.y, scored.scores, scored.fold, metrics.ones(len(scored.y)))[:, 0].tolist()
     in_use = sorted({float(t) for t in thresholds[np.isfinite(scored.scores)]})

@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 Labels = NDArray[np.int_]
 
 THRESHOLD = 0.5
+BLOCK = 128  # replicates at once, so that what is summed stays in the processor's own memory
 
 
 def _ratio(a: Array, b: Array) -> Array:
@@ -35,9 +36,12 @@ def _tied_sums(y: Labels, score: Array, W: Array, *, descending: bool) -> tuple[
 
 def auc(y: Labels, score: Array, W: Array) -> Array:
     """Area under the ROC curve: P(positive above negative) + P(tie) / 2 (Hanley and McNeil 1982)."""
-    p, q = _tied_sums(y, score, W, descending=False)
-    below = np.cumsum(q, axis=1) - q
-    return _ratio((p * (below + q / 2)).sum(axis=1), p.sum(axis=1) * q.sum(axis=1))
+    out = np.empty(len(W))
+    for start in range(0, len(W), BLOCK):
+        p, q = _tied_sums(y, score, W[start : start + BLOCK], descending=False)
+        below = np.cumsum(q, axis=1) - q
+        out[start : start + BLOCK] = _ratio((p * (below + q / 2)).sum(axis=1), p.sum(axis=1) * q.sum(axis=1))
+    return out
 
 
 def fold_aucs(y: Labels, scores: Array, fold: Labels, W: Array) -> Array:

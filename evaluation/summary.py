@@ -14,8 +14,8 @@ CHOSEN = "chosen"  # the sequence of a tuned result, and the head of the best he
 
 
 def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[str]:
-    """A table of heads and sequences at patient level."""
-    return table_lines([assess(s, level="patient") for s in group(predictions)], leak)
+    """A table of heads and sequences at patient level; what it shows needs no bootstrap."""
+    return table_lines([assess(s, level="patient", replicates=0) for s in group(predictions)], leak)
 
 
 def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: bool = True) -> list[str]:

@@ -49,7 +49,8 @@ def fingerprint(table: Table, scale: NDArray[np.float32] | None = None) -> Finge
         digest = [hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest().encode() for row in values]
     else:
         assert len(table.digest) == len(table.X), "pooled rows are no slices"
-        rows = table.take(np.flatnonzero((table.view == 0) & (table.digest != b"")))
+        told = (table.view == 0) & (table.digest != b"")
+        rows = table if told.all() else table.take(told)
         digest = [d[:16] for d in rows.digest.tolist()]
     patients, index = np.unique(rows.patient.astype(str), return_inverse=True)
     order = np.argsort(index, kind="stable")
@@ -58,13 +59,21 @@ def fingerprint(table: Table, scale: NDArray[np.float32] | None = None) -> Finge
     dim = rows.X.shape[1]
     if table.columns or dim < LEAST_DIM:
         return Fingerprint(patients, owner, numbers, np.empty((len(owner), 0), np.uint8), np.ones(dim, np.float32))
-    X = rows.X[order]
-    sums = np.add.reduceat(X, np.flatnonzero(np.diff(owner, prepend=-1)), axis=0, dtype=float)
-    X -= (sums / np.bincount(owner)[:, None]).astype(np.float32)[owner]
+    # Patient by patient, so that no second table is made.
+    groups = np.split(order, np.flatnonzero(np.diff(owner)) + 1) if len(order) else []
+    means = [rows.X[g].mean(axis=0, dtype=float).astype(np.float32) for g in groups]
     if scale is None:
-        scale = np.sqrt((X**2).mean(axis=0)) if len(X) else np.ones(dim, np.float32)
-    X /= np.where(scale > 0, scale, np.float32(1))
-    sketch = np.packbits(X @ _projections(dim) > 0, axis=1)
+        squares = sum(
+            (np.square(rows.X[g] - m).sum(axis=0, dtype=float) for g, m in zip(groups, means, strict=True)),
+            np.zeros(dim),
+        )
+        scale = np.sqrt(squares / len(order)).astype(np.float32) if len(order) else np.ones(dim, np.float32)
+    projections = _projections(dim) / np.where(scale > 0, scale, np.float32(1))[:, None]
+    sketch = np.zeros((len(order), SKETCH_BITS // 8), np.uint8)
+    first = 0
+    for g, m in zip(groups, means, strict=True):
+        sketch[first : first + len(g)] = np.packbits((rows.X[g] - m) @ projections > 0, axis=1)
+        first += len(g)
     return Fingerprint(patients, owner, numbers, sketch, scale)
 
 

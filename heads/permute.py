@@ -13,6 +13,7 @@ from heads.folds import Fold
 from heads.logistic import Logistic
 
 Pool = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # (m, B) slice scores of a patient -> (B,)
+_SMALL = 100_000  # values of a table, below which products are slower on several threads
 
 
 def shuffled_labels(labels: Mapping[str, int], permutations: int, seed: int) -> Iterator[dict[str, int]]:
@@ -44,14 +45,16 @@ def logistic_scores(
     """
     from threadpoolctl import threadpool_limits
 
-    rows_of = [np.flatnonzero((table.patient == p) & (table.view == 0)) for p in patients]
     at = {p: i for i, p in enumerate(patients)}
     owner = np.array([at[p] for p in table.patient])
+    images = np.flatnonzero(table.view == 0)
+    order = images[np.argsort(owner[images], kind="stable")]
+    rows_of = np.split(order, np.searchsorted(owner[order], np.arange(1, len(patients))))
     repeats = 1 + max(f.repeat for f in draws[0][1])
     out = np.full((len(draws), repeats, len(patients)), np.nan)
     heads = [(d, f) for d, (_, folds) in enumerate(draws) for f in folds]
     values = [np.array([labels[p] for p in patients]) for labels, _ in draws]
-    with threadpool_limits(_threads(len(table.X))):
+    with threadpool_limits(1 if table.X.size < _SMALL else None):
         solver = BatchedLogistic(table.X, patient_weights(table.patient), head.C)
         for start in range(0, len(heads), HEADS_AT_ONCE):
             part = heads[start : start + HEADS_AT_ONCE]
@@ -63,12 +66,12 @@ def logistic_scores(
                 scores = solver.scores(y[owner], ~test[owner])
             except NoConvergenceError:
                 scores = _one_by_one(head, table, y[owner], ~test[owner])
+            draw, repeat = np.array([(d, f.repeat) for d, f in part]).T
             for i, rows in enumerate(rows_of):
-                tested = np.flatnonzero(test[i])
-                if len(rows) and len(tested):
-                    pooled = pool(scores[np.ix_(rows, tested)].astype(np.float64))
-                    for k, score in zip(tested.tolist(), pooled, strict=True):
-                        out[part[k][0], part[k][1].repeat, i] = score
+                if len(rows) and test[i].any():
+                    tested = test[i]
+                    pooled = pool(scores[rows].astype(np.float64))
+                    out[draw[tested], repeat[tested], i] = pooled[tested]
     return out
 
 
@@ -88,8 +91,3 @@ def average(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     known = np.isfinite(stack)
     total, count = np.where(known, stack, 0).sum(axis=0), known.sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
-
-
-def _threads(rows: int) -> int | None:
-    """Small products are slower on several threads."""
-    return 1 if rows < 2000 else None
