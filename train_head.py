@@ -132,6 +132,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train the heads, write the run, print the comparison."""
     args = parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if args.learning_curve:  # the dense head is slow, and draws a curve only where it is alone
         args.learning_curve = [h for h in args.head or ["logistic"] if h != "dense"] or ["dense"]
     args.head = args.head or (["logistic"] if args.demonstrate_leak else ["dense", "logistic", "boosted"])
@@ -289,7 +290,7 @@ def find_duplicates(whole: Sequence[Any], labels: dict[str, int]) -> tuple[dict[
     started = time.monotonic()
     fingerprints = {t.sequence: fingerprint(t) for t in whole}
     pairs = duplicates.duplicate_patients(fingerprints)
-    say("\n".join(duplicates.lines(pairs, labels, time.monotonic() - started)))
+    say("\n".join(duplicates.lines(pairs, labels, time.monotonic() - started, of_rows=bool(whole[0].columns))))
     return fingerprints, pairs
 
 

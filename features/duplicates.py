@@ -101,10 +101,11 @@ def describe(pairs: Sequence[Pair], labels: Mapping[str, int]) -> dict[str, Any]
     return {"test": TEST, "pairs": [asdict(p) for p in pairs], "conflicts": [list(names) for names in conflicts]}
 
 
-def lines(pairs: Sequence[Pair], labels: Mapping[str, int], seconds: float) -> list[str]:
-    """What the user is told, a line each; contradicting labels are shouted."""
+def lines(pairs: Sequence[Pair], labels: Mapping[str, int], seconds: float, *, of_rows: bool = False) -> list[str]:
+    """What the user is told, a line each; contradicting labels are shouted. `of_rows`: a table of patients was compared."""
     if not pairs:
-        return [f"  no patient is a copy of another, by pixels or by features ({seconds:.1f} s)"]
+        how = "by all values of their rows" if of_rows else "by pixels or by features"
+        return [f"  no patient is a copy of another, {how} ({seconds:.1f} s)"]
     found = sentences(pairs)
     out = [f"  {len(found)} pairs of patients share images; each stays in one fold ({seconds:.1f} s):"]
     out += [f"    {a} and {b}: {words}" for (a, b), words in list(found.items())[:8]]

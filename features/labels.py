@@ -60,7 +60,9 @@ def read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         text = raw.decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise ValueError(f"{str(path)!r} is not a readable UTF-8 CSV file ({type(error).__name__})") from None
+        swapped = path.suffix in (".h5", ".hdf5")
+        why = "it looks like a cache; features come first, then labels" if swapped else type(error).__name__
+        raise ValueError(f"{str(path)!r} is not a readable UTF-8 CSV file ({why})") from None
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:

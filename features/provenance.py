@@ -47,4 +47,7 @@ def _commit() -> tuple[str | None, bool | None]:
     if git("rev-parse", "--show-toplevel") != str(here):
         return None, None
     status = git("status", "--porcelain")
-    return git("rev-parse", "HEAD"), None if status is None else bool(status)
+    if status is None:
+        return git("rev-parse", "HEAD"), None
+    changed = [line for line in status.splitlines() if not line.startswith("??") or line.endswith(".py")]
+    return git("rev-parse", "HEAD"), bool(changed)  # data and notes that git does not know change no result

@@ -149,7 +149,7 @@ def find_scans(cohorts: Iterable[Path], *, sequences: Sequence[str] = SEQUENCES,
             scans.patients.append(folder.name)
             _find_series(folder, cohort, sequences, scans)
         if len(scans.series) == n_before:
-            raise ValueError(_nothing_found(cohort, folders))
+            raise ValueError(_nothing_found(cohort, folders, sequences))
     met = {n for n in map(patient_number, scans.excluded) if n is not None}
     scans.never_met = sorted(p for p in leave_out - set(scans.excluded) if patient_number(p) not in met)
     return scans
@@ -222,7 +222,12 @@ def _nifti_sequence(path: Path) -> str | None:
     return None
 
 
-def _nothing_found(cohort: Path, folders: Sequence[Path]) -> str:
+def _nothing_found(cohort: Path, folders: Sequence[Path], sequences: Sequence[str]) -> str:
+    there = {match_sequence(e.name) if e.is_dir() else _nifti_sequence(e) for f in folders for e in f.glob("*")} - {
+        None
+    }
+    if there and not there & set(sequences):
+        return f"{str(cohort)!r} has no {', '.join(sequences)}; its {len(folders)} patients have {', '.join(sorted(map(str, there)))}"
     inner = next((f for f in folders if any(match_sequence(g.parent.name) for g in f.glob("*/*/*"))), None)
     hint = f"; did you mean {str(inner)!r}?" if inner else ""
     if any(match_sequence(f.name) for f in folders):

@@ -228,3 +228,9 @@ def test_row_numbers_in_messages_count_blank_lines(tmp_path: Path) -> None:
 def test_a_comparison_takes_no_negative(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="leave --negative out"):
         read_labels(save(tmp_path, "id,label\n1,64\n"), positive=">63", negative="12")
+
+
+def test_a_cache_in_the_place_of_labels_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "f.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(ValueError, match="looks like a cache; features come first, then labels"):
+        read_labels(tmp_path / "f.h5")

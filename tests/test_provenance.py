@@ -38,6 +38,13 @@ def test_a_clean_checkout_and_a_dirty_one(checkout: Path) -> None:
     assert describe([])["dirty"] is True
 
 
+def test_files_that_git_does_not_know_count_where_they_are_code(checkout: Path) -> None:
+    (checkout / "notes.txt").write_text("x")
+    assert describe([])["dirty"] is False
+    (checkout / "more.py").write_text("x")
+    assert describe([])["dirty"] is True
+
+
 def test_outside_a_checkout_there_is_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = checkout / "site-packages/features"
     inner.mkdir(parents=True)

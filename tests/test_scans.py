@@ -203,3 +203,11 @@ def test_one_patient_given_as_a_cohort_is_told_apart(tmp_path: Path) -> None:
     touch(tmp_path, "scans/00002/T2w/a.dcm")
     with pytest.raises(ValueError, match="this looks like one patient, give the folder above it, '.*scans'"):
         find_scans([tmp_path / "scans" / "00002"])
+
+
+def test_a_sequence_that_nobody_has_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+    for patient in ("00001", "00002"):
+        (tmp_path / patient / "FLAIR").mkdir(parents=True)
+        (tmp_path / patient / "FLAIR" / "a.png").write_bytes(b"x")
+    with pytest.raises(ValueError, match="has no T2w; its 2 patients have FLAIR"):
+        find_scans([tmp_path], sequences=["T2w"])
