@@ -189,7 +189,6 @@ def test_a_flipped_byte_is_found_and_its_patient_named(cache_path: Path, name: s
     problems = verify(cache_path)
     assert problems
     assert all(p.startswith(f"patient '{patient}' FLAIR: ") for p in problems)
-    assert main(["verify", str(cache_path)]) == 1
 
 
 def test_a_renamed_patient_is_found(cache_path: Path) -> None:
