@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.cells import original
 from evaluation.metrics import Array, Labels
 from evaluation.patients import Prediction
 
@@ -88,6 +89,11 @@ def read_run(path: Path, name: str | None = None) -> Run:
         lacking = sorted(RUN_KEYS - set(about))
         if lacking:
             raise ValueError(f"{str(path / 'run.json')!r} lacks {', '.join(lacking)}; train the run again")
+        outside = [name for name in about["tables"] if Path(name).name != name]
+        if outside:
+            raise ValueError(
+                f"{str(path / 'run.json')!r} names the table {outside[0]!r}; expected files of the run's own folder"
+            )
         predictions, slices, curves = (_read(path / name, about["tables"].get(name)) for name in MAIN_TABLES)
         more = {name: _read(path / name, digest) for name, digest in about["tables"].items() if name not in MAIN_TABLES}
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -168,4 +174,5 @@ def _read(path: Path, digest: str) -> list[dict[str, str]]:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"{str(path)!r} is not as the run wrote it (its SHA-256 differs from run.json's); train again")
-    return list(csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")))
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))
+    return [{k: original(v) if isinstance(v, str) else v for k, v in row.items()} for row in rows]

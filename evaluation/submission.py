@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from evaluation.cells import neutral
 from evaluation.patients import Prediction
 
 ID_COLUMN, VALUE_COLUMN = "BraTS21ID", "MGMT_value"
@@ -49,7 +50,7 @@ def score_rows(predictions: Sequence[Prediction], warning: str = "") -> list[Seq
     ]
     for p in predictions:
         label = "" if p.label < 0 else p.label
-        row = (p.run, p.head, p.sequence, p.patient_id, label, p.score, p.n_slices)
+        row = tuple(map(neutral, (p.run, p.head, p.sequence, p.patient_id, label, p.score, p.n_slices)))
         rows.append((*row, warning) if warning else row)
     return rows
 

@@ -1,4 +1,4 @@
-"""`python -m features info|verify|phantom`: look into a cache, check it, make a phantom cohort."""
+"""`python -m features info|verify|repair|merge|phantom`: look into a cache, check it, keep what is intact, join caches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def parser() -> argparse.ArgumentParser:
-    """The three verbs."""
+    """The verbs."""
     p = argparse.ArgumentParser(prog="python -m features", description=__doc__)
     verbs = p.add_subparsers(dest="verb", required=True)
     info = verbs.add_parser("info", help="print what is inside a cache")
@@ -18,6 +18,12 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("--skipped", action="store_true", help="list every skipped file with its reason")
     verify = verbs.add_parser("verify", help="check a cache against itself; exit status 1 if it is damaged")
     verify.add_argument("cache", type=Path)
+    repair = verbs.add_parser("repair", help="copy what is intact, and list what to extract again")
+    repair.add_argument("cache", type=Path)
+    merge = verbs.add_parser("merge", help="join caches that were extracted apart with the same settings")
+    merge.add_argument("cache", type=Path, nargs="+")
+    for verb in (repair, merge):
+        verb.add_argument("--out", type=Path, required=True, metavar="NEW.h5", help="the cache to make; must be new")
     phantom = verbs.add_parser("phantom", help="make a cohort with known answers")
     phantom.add_argument("out", type=Path)
     phantom.add_argument("--patients", type=int, default=24, help="default: 24")
@@ -47,11 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verb == "info":
             print("\n".join(info_lines(args.cache, args.skipped)))
         elif args.verb == "verify":
-            from features.hdf5 import verify
+            from features.checking import verify_apart
 
-            problems = verify(args.cache)
-            print("\n".join(problems) if problems else f"{args.cache}: sound")
+            problems = verify_apart(args.cache)
+            print("\n".join(map(_printable, problems)) if problems else f"{args.cache}: sound")
             return 1 if problems else 0
+        elif args.verb == "repair":
+            from features.repair import repair
+
+            n, lost = repair(args.cache, args.out)
+            print(f"{args.out}: {n} series are intact, {len(lost)} must be extracted again")
+            print("\n".join(f"  {_printable(words)}" for words in lost), end="\n" if lost else "")
+            print(
+                f"next: python extract_features.py COHORT --out {args.out}, with the settings of before, fills the gaps"
+            )
+        elif args.verb == "merge":
+            from features.merge import merge
+
+            n, alike = merge(args.cache, args.out)
+            print(
+                f"{args.out}: {n} series of {len(args.cache)} caches; {alike} stood in several, alike, and are kept once"
+            )
         else:
             from features.phantom import ideal_auc, make_phantom
 
@@ -67,10 +89,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             best = f"{ideal_auc(args.effect):.3f}"
             planted = f" by anatomy; positives have {args.shortcut} more slices" if args.shortcut else ""
             print(f"{folder}: {args.patients} patients; the best possible AUC is {best}{planted}")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"python -m features: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()  # names that are no UTF-8 print too
 
 
 def info_lines(path: Path, skipped: bool = False) -> list[str]:
@@ -91,7 +117,7 @@ def info_lines(path: Path, skipped: bool = False) -> list[str]:
         lines.append(f"  {len(cache.skipped)} skipped")
         if skipped:
             lines += [f"    {s.source}: {s.reason}" for s in cache.skipped]
-    return [line.encode(errors="backslashreplace").decode() for line in lines]
+    return list(map(_printable, lines))
 
 
 if __name__ == "__main__":

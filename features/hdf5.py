@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.scans import Skipped, natural_key
+from features.untrusted import check_file
 
 FORMAT = "mgmt-radiogenomics/features"
 VERSION = 1
@@ -49,6 +51,7 @@ COLUMNS: dict[str, str] = {
     "pixel_digest": "S32",
 }
 _OWN_COLUMNS = [c for c in COLUMNS if c not in ("patient", "sequence")]  # the rest a series knows once
+_SERIES_COLUMNS = ("patient", "sequence", "first_row", "n_rows", "fingerprint", "precision", "digest")
 _TEXT = h5py.string_dtype("utf-8")
 
 
@@ -120,7 +123,8 @@ class Cache:
             ) from None
         try:
             self._check_format()
-            self.settings: dict[str, Any] = {k: _plain(v) for k, v in self._file.attrs.items()}
+            check_file(self._file, path)
+            self.settings: dict[str, Any] = {k: _plain(k, v) for k, v in self._file.attrs.items()}
             self.content_digest = str(self.settings.pop("content_digest"))
             self.n, self.dim = (int(x) for x in self._file["features"].shape)
             self.names = {c: _texts(self._file[f"names/{c}"]) for c in CODED}
@@ -197,15 +201,43 @@ class Cache:
             self.skipped_of(patient, sequence),
         )
 
+    def layout(self) -> list[str]:
+        """What is wrong with the types and lengths of the tables, in words; nothing of their rows is read."""
+        problems = []
+        f = self._file
+        expected: dict[str, tuple[Any, tuple[Any, ...]]] = {
+            "features": (self.settings.get("dtype"), (self.n, self.settings.get("dim")))
+        }
+        expected |= {f"rows/{name}": (dtype, (self.n,)) for name, dtype in COLUMNS.items()}
+        for name, (dtype, shape) in expected.items():
+            found = f[name].shape if name in f else None
+            if found != shape:
+                problems.append(f"/{name} has shape {found}; expected {shape}")
+            elif f[name].dtype != dtype:
+                problems.append(f"/{name} has type {f[name].dtype}; expected {np.dtype(dtype)}")
+        lacking = sorted(set(_SERIES_COLUMNS) - set(self.series))
+        if lacking or len({len(self.series[c]) for c in _SERIES_COLUMNS}) > 1:
+            return [*problems, f"the columns of /series are not equally long, or lack {lacking}"]
+        first, lengths = self.series["first_row"], self.series["n_rows"]
+        if first.dtype != "<i8" or lengths.dtype != "<i8":
+            problems.append(
+                f"/series/first_row, /series/n_rows have types {first.dtype} and {lengths.dtype}; expected int64"
+            )
+        elif (lengths < 0).any() or (first != np.cumsum(lengths) - lengths).any() or int(lengths.sum()) != self.n:
+            problems.append(
+                f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {self.n} rows of /features"
+            )
+        return problems
+
     def checked(self, indices: Sequence[int] | NDArray[np.intp]) -> tuple[NDArray[Any], list[str]]:
         """/features of some series, by their rows in /series, one after another: (vectors of the stored dtype, problems).
 
         Every vector is read once; what was read is what is compared with the digests. Series that lie side by side are read
         in one go, and nothing else is. Problems are in words, one or more for each series that differs.
         """
+        if wrong := self.layout():
+            return np.empty((0, self.dim)), wrong
         first, lengths = (self.series[c][indices].astype(np.int64) for c in ("first_row", "n_rows"))
-        if ((first < 0) | (lengths < 0) | (first + lengths > self.n)).any():
-            return np.empty((0, self.dim)), [f"the series name rows that are not among the {self.n} rows of /features"]
         ends = np.cumsum(lengths)
         places = [slice(int(e - n), int(e)) for e, n in zip(ends, lengths, strict=True)]
         out = np.empty((int(lengths.sum()), self.dim), self._file["features"].dtype)
@@ -251,6 +283,8 @@ class Cache:
 
     def damage(self, indices: Iterable[int]) -> list[str]:
         """Read some series, by their rows in /series, and say in words which differ from their digests."""
+        if wrong := self.layout():
+            return wrong
         every = np.fromiter(indices, int)
         parts = np.split(every, np.arange(_SERIES_AT_ONCE, len(every), _SERIES_AT_ONCE))
         return [p for part in parts for p in self.checked(part)[1]]
@@ -329,7 +363,7 @@ def write(
         {*skipped, *(x for s in blocks for x in s.skipped)},
         key=lambda s: (natural_key(s.patient), s.sequence, natural_key(s.source), s.reason),
     )
-    attributes = {"format": FORMAT, "format_version": VERSION, **settings}
+    attributes = dict(sorted({"format": FORMAT, "format_version": VERSION, **settings}.items()))
     digests = [s.digest() for s in blocks]
     fingerprints, precisions = [], []
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -411,19 +445,13 @@ def verify(path: Path) -> list[str]:
 
 
 def _problems(cache: Cache) -> list[str]:
-    problems: list[str] = []
-    shapes = {name: cache._file[f"rows/{name}"].shape for name in COLUMNS if f"rows/{name}" in cache._file}
-    for name in COLUMNS:
-        if shapes.get(name) != (cache.n,):
-            problems.append(f"/rows/{name} has shape {shapes.get(name)}; expected ({cache.n},)")
-    first, lengths = cache.series["first_row"], cache.series["n_rows"]
-    if list(first) != list(np.concatenate([[0], np.cumsum(lengths)])[:-1]) or int(lengths.sum()) != cache.n:
-        problems.append(
-            f"the series cover {int(lengths.sum())} rows in pieces that do not tile the {cache.n} rows of /features"
-        )
+    problems = cache.layout()
     if problems:
         return problems
-    problems += cache.damage(range(len(lengths)))
+    series = cache.series
+    keys = [(natural_key(str(p)), str(p), str(q)) for p, q in zip(series["patient"], series["sequence"], strict=True)]
+    problems += [f"patient {b[1]!r} {b[2]} stands twice, or out of order" for a, b in pairwise(keys) if a >= b]
+    problems += cache.damage(range(len(keys)))
     if content_digest(cache.settings, [str(d) for d in cache.series["digest"]], cache.skipped) != cache.content_digest:
         problems.append("the root attributes or the table of skipped files differ from the digest stored with them")
     return problems
@@ -455,5 +483,8 @@ def _texts(dataset: h5py.Dataset) -> NDArray[Any]:
     return np.array([t.decode(errors="surrogateescape") for t in dataset[()]], object)
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _plain(name: str, value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f"the root attribute {name} is a {type(value).__name__}; expected a text or a number")
+    return value

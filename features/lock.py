@@ -15,11 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 _NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -72,13 +67,13 @@ def _take(path: Path, out: Path) -> tuple[int, str]:
 def _locked(handle: int, path: Path) -> bool:
     """Whether the lock is ours now."""
     try:
-        if fcntl is None:
-            raise OSError(errno.ENOSYS, "no flock")
+        import fcntl
+
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:
-        if error.errno not in _NO_FLOCK:
+    except (ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_FLOCK:
             raise
         if _holder(path):
             raise ValueError(

@@ -159,6 +159,7 @@ def _load(
         file = weights
         if not Path(file).exists():
             raise ValueError(f"the weights file {file!r} does not exist; give an HDF5 file, or --weights imagenet")
+        weight_files.check_plain(Path(file))
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
     try:

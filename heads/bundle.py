@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,8 +52,7 @@ def save(path: Path, bundle: Bundle) -> None:
 def load(path: Path) -> Bundle:
     """Read a bundle; nothing in the file is executed. Raises ValueError where it is no bundle of a known version."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_npz(path)
         about = json.loads(arrays.pop("about").tobytes())
         if about.get("format") != FORMAT or about.get("format_version") != VERSION:
             raise ValueError(f"format {about.get('format')!r} version {about.get('format_version')}")
@@ -63,6 +64,34 @@ def load(path: Path) -> Bundle:
         raise ValueError(
             f"{str(path)!r} is not a fitted head of version {VERSION} ({type(error).__name__}: {error})"
         ) from None
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file that holds no more than it seems to: members are stored, not compressed, and as long as they say.
+
+    Raises ValueError for anything else, before an array of a false size is made.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        members = archive.infolist()
+        if sum(m.file_size for m in members) > path.stat().st_size:
+            raise ValueError("its members claim more bytes than the file has")
+        for member in members:
+            if member.compress_type != zipfile.ZIP_STORED or not member.filename.endswith(".npy"):
+                raise ValueError(f"{member.filename!r} is no plain stored array")
+            raw = io.BytesIO(archive.read(member))
+            version = np.lib.format.read_magic(raw)
+            if version != (1, 0):
+                raise ValueError(f"{member.filename!r} has array format {version}")
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(raw)
+            held = raw.getbuffer().nbytes - raw.tell()
+            if dtype.hasobject:
+                raise ValueError(f"{member.filename!r} holds Python objects, which only pickle reads")
+            if math.prod(shape) * dtype.itemsize != held:
+                raise ValueError(f"{member.filename!r} claims {shape} of {dtype} and holds {held} bytes")
+            values = np.frombuffer(raw.getbuffer()[raw.tell() :], dtype)
+            arrays[member.filename.removesuffix(".npy")] = values.reshape(shape, order="F" if fortran else "C").copy()
+    return arrays
 
 
 # Settings that may differ between training and new features without changing what a column means.

@@ -119,6 +119,13 @@ def published(out: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def neutral(cell: object) -> object:
+    """What a cell of a table is written as: a text that a spreadsheet would take for a formula gets an apostrophe (FORMATS.md)."""
+    return (
+        f"'{cell}" if isinstance(cell, str) and cell.lstrip("'").startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    )
+
+
 def recover(out: Path) -> None:
     """Put back what a killed process was about to replace, and delete what it left half-written beside `out`.
 
@@ -171,7 +178,7 @@ def write_run(
             with (temporary / name).open("w", newline="", encoding="utf-8") as f:
                 writer = csv.writer(f)
                 writer.writerow([*columns, WARNING_COLUMN] if leak else columns)
-                writer.writerows([*row, leak] if leak else row for row in rows)
+                writer.writerows([*map(neutral, row), *([leak] if leak else [])] for row in rows)
         (temporary / "heads").mkdir()
         for b in bundles:
             bundle.save(temporary / "heads" / f"{b.about['head']}-{b.about['sequence']}.npz", b)

@@ -97,7 +97,9 @@ def test_a_pickle_in_the_file_is_refused_and_not_run(member: str, tmp_path: Path
     np.load(path, allow_pickle=True)[member]
     assert struck.exists(), "the exploit works where pickle is allowed"
     struck.unlink()
-    with pytest.raises(ValueError, match=r"evil\.npz' is not a fitted head of version 1 \(ValueError: .*allow_pickle"):
+    with pytest.raises(
+        ValueError, match=r"evil\.npz' is not a fitted head of version 1 \(ValueError: .* holds Python objects"
+    ):
         load(path)
     assert not struck.exists()
 

@@ -169,7 +169,7 @@ def test_checked_names_what_is_damaged(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "r+") as f:
         f["series/n_rows"][2] = 10**12
     with Cache(tmp_path / "a.h5") as cache:
-        assert "not among the 308 rows" in cache.checked([2])[1][0]
+        assert "do not tile the 308 rows" in cache.checked([2])[1][0]
 
 
 def test_no_temporary_is_left_and_the_old_cache_stays_when_writing_fails(cache_path: Path) -> None:
@@ -215,7 +215,6 @@ def test_a_flipped_byte_is_found_and_its_patient_named(cache_path: Path, name: s
     problems = verify(cache_path)
     assert problems
     assert all(p.startswith(f"patient '{patient}' FLAIR: ") for p in problems)
-    assert main(["verify", str(cache_path)]) == 1
 
 
 def test_a_renamed_patient_is_found(cache_path: Path) -> None:

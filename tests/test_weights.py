@@ -290,6 +290,8 @@ def test_a_wrong_copy_is_named_and_passed_over(small: Arrays, network: dict[str,
         assert not places()[1].exists()
     else:
         assert find_imagenet(said.append).kind == "imagenet"
+    if where == "ours":
+        assert mismatches(read_keras_h5(places()[1])) == [], "the corrupted copy was replaced"
     assert "1 of 26 arrays differ from ImageNet's, first block2_conv1/kernel; not used" in said[0]
 
 

@@ -1,0 +1,55 @@
+"""HDF5 files of strangers: what they may not contain, and how much of them may be read, looked at before anything is read.
+
+HDF5 can point out of a file (external and soft links, external storage, virtual datasets), run code of a plug-in to
+decode a dataset (filters), and claim sizes that it does not hold. Nothing that is written here needs any of that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+_DEEPEST = 12  # groups in groups; a cycle of hard links would go on for ever
+
+
+def check_file(file: Any, path: Path) -> None:
+    """Raise ValueError, naming file and member, unless all that an open file holds lies plainly in the file itself."""
+    size = path.stat().st_size
+    _check_group(file, "", path, size, 0)
+
+
+def _check_group(group: Any, name: str, path: Path, size: int, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise ValueError(_refusal(path, name, f"lies more than {_DEEPEST} groups deep"))
+    for key in group:
+        member = f"{name}/{key}"
+        link = group.get(key, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            kind = "an external link" if isinstance(link, h5py.ExternalLink) else "a soft link"
+            raise ValueError(_refusal(path, member, f"is {kind}"))
+        item = group[key]
+        if isinstance(item, h5py.Group):
+            _check_group(item, member, path, size, depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            _check_dataset(item, member, path, size)
+
+
+def _check_dataset(dataset: Any, name: str, path: Path, size: int) -> None:
+    storage = dataset.id.get_create_plist()
+    if storage.get_layout() == h5py.h5d.VIRTUAL:
+        raise ValueError(_refusal(path, name, "is a virtual dataset, made of other files"))
+    if storage.get_external_count():
+        raise ValueError(_refusal(path, name, "stores its values in another file"))
+    if storage.get_nfilters():
+        raise ValueError(_refusal(path, name, "is compressed or filtered"))
+    claimed = dataset.id.get_type().get_size()
+    for length in dataset.shape or ():
+        claimed *= length
+    if claimed > size:
+        raise ValueError(_refusal(path, name, f"claims {claimed:,} bytes, more than the {size:,} of the file"))
+
+
+def _refusal(path: Path, name: str, what: str) -> str:
+    return f"{str(path)!r} is refused: {name} {what}; expected plain datasets inside the file. Ask whoever made it, or make it again"
