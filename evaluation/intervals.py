@@ -25,6 +25,7 @@ from evaluation.metrics import Array, Labels
 from evaluation.power import standard_error
 
 LEVEL = 0.95
+_BLOCK = 1000  # replicates counted at once
 
 
 def bootstrap_weights(y: Labels, replicates: int, rng: np.random.Generator) -> Array:
@@ -36,7 +37,13 @@ def bootstrap_weights(y: Labels, replicates: int, rng: np.random.Generator) -> A
     for label in (0, 1):
         members = np.flatnonzero(y == label)
         if len(members):
-            W[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), replicates)
+            drawn = rng.integers(0, len(members), (replicates, len(members)), np.int32)
+            for start in range(0, replicates, _BLOCK):
+                block = drawn[start : start + _BLOCK]
+                place = block + np.arange(len(block))[:, None] * len(members)  # counted for all replicates at once
+                W[start : start + _BLOCK, members] = np.bincount(place.ravel(), minlength=block.size).reshape(
+                    block.shape
+                )
     return W
 
 
