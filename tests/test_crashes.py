@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def test_an_extraction_that_is_killed_again_and_again_ends(tmp_path: Path, job: 
         != 0
     ):
         kills += 1
-    assert 2 <= kills < 40
+    assert 2 <= kills < 40, kills
     assert 18 <= log.stat().st_size <= 18 + 3 * kills
     with Cache(out) as cache:
         assert list(zip(cache.series["patient"], cache.series["n_rows"], strict=True)) == [
@@ -338,3 +339,53 @@ def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: p
         extract(find_scans([make_cohort(tmp_path / "cohort", "a")]), small_disk / "f.h5", embed=CheapEmbedder())
     assert train_head.main(["no.h5", "no.csv", "--out", str(small_disk / "f.h5")]) == 2
     assert named in capsys.readouterr().err
+
+
+# --- the real network and the real doors ---------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_real_network_killed_gives_the_same_file(tmp_path: Path, shared: Path) -> None:
+    from features.extract import extract
+    from features.scans import find_scans
+    from features.vgg16 import Embedder
+
+    cohort, out, parts = make_cohort(tmp_path / "cohort", "ab", slices=2), tmp_path / "f.h5", tmp_path / "f.h5.parts"
+    weights = str(shared / "weights/vgg16_imagenet_notop.h5")
+    command = [sys.executable, "extract_features.py", str(cohort), "--out", str(out), "--weights", weights]
+    process = subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while len(list(parts.glob("*.h5"))) < 2:
+        assert process.poll() is None, "it ended before it could be killed"
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not out.exists()
+    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True)
+    kept = int(done.stdout.split(" were there already")[0].split()[-1])
+    assert kept >= 2, "what was finished was not computed again"
+    extract(
+        find_scans([cohort]), tmp_path / "whole.h5", embed=Embedder(weights=weights, precision="float32"), workers=0
+    )
+    assert out.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_a_training_killed_at_any_moment_gives_the_same_run(tmp_path: Path, job: Job) -> None:
+    cohort, cache, out = make_cohort(tmp_path / "cohort", "abcdefgh"), tmp_path / "f.h5", tmp_path / "runs/r"
+    assert job(what="extract", cohort=cohort, out=cache, log=tmp_path / "log") == 0
+    labels = tmp_path / "labels.csv"
+    labels.write_text("id,label\n" + "".join(f"{p},{k % 2}\n" for k, p in enumerate("abcdefgh")))
+    options = ["--head", "logistic", "--folds", "2", "--permutations", "0", "--jobs", "1", "--sequence", "FLAIR"]
+    train: dict[str, Any] = {"what": "door", "arguments": [str(cache), str(labels), *options]}
+    start = time.monotonic()
+    assert job(**train, out=tmp_path / "whole/r") == 0
+    seconds = time.monotonic() - start
+    expected = content(tmp_path / "whole/r")
+    expected.pop("run.json")  # holds the path that was asked for
+    for moment in np.random.default_rng(5).uniform(0.05, 1, 3) * seconds:
+        assert job(**train, out=out, kill_after=float(moment)) in (-signal.SIGALRM, 0)
+        if not out.exists():
+            assert job(**train, out=out) == 0
+        found = content(out)
+        assert json.loads(found.pop("run.json"))["tables"]
+        assert found == expected
+        assert [p.name for p in out.parent.iterdir() if p.name != ".r.lock"] == ["r"]
+        shutil.rmtree(out.parent)
