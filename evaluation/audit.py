@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,12 +80,12 @@ class Scores:
     row_scores: Array
 
 
-def scores_of(f: Foreign) -> list[Scores]:
+def scores_of(f: Foreign, untested: Set[str] = frozenset()) -> list[Scores]:
     """One `Scores` per model, from the rows of the reported part with a label and a score.
 
-    Patients with both labels are left out.
+    Patients with both labels are left out, and those of `untested`, whom split files name and never test.
     """
-    bad, part = set(f.contradictory), f.reported
+    bad, part = {*f.contradictory, *untested}, f.reported
     usable = [
         np.isfinite(s) and y >= 0 and (q or "test") == part and p not in bad
         for s, y, q, p in zip(f.score, f.y, f.part, f.patient, strict=True)

@@ -48,8 +48,20 @@ def audit_sections(
         given, notes = [s.renamed(patients) for s in given], [tied_sentence(patients, ways)]
         if twice:
             notes.append(f"{twice} of the split files repeat another and count once.")
+    untested: set[str] = set()
+    if given and not any(f.part):  # the file does not tell who was tested, the split files do
+        untested = (set(f.patient) & frozenset[str]().union(*(s.ids for s in given))).difference(
+            *(s.test for s in given)
+        )
+    if untested == set(f.patient):  # other people's split, or other ids: the leak section says so
+        untested = set()
+    if untested:
+        notes.append(
+            f"{len(untested)} patients of the predictions are in training or validation of the split files and in no test; "
+            "they are left out of every figure."
+        )
     leaks = leak_section([*given, *own], f, unclear and not any(s.leaked for s in given))
-    models = [s for s in scores_of(f) if len(s.patients)]
+    models = [s for s in scores_of(f, untested) if len(s.patients)]
     all_figures = [figures(s, replicates=replicates, seed=seed) for s in models]
     shown = figures_section(all_figures, f, folder, replicates)
     sections = [rows_section(f, alike(set(f.patient), number_of), notes), leaks, shown]
@@ -89,7 +101,7 @@ def figures_section(all_figures: Sequence[Figures], f: Foreign, folder: Path, re
         findings += _finding(top, len(known))
         drawings.append(drawing(known, folder))
     columns = (
-        "Result", "Rows", "Patients (positive)", "AUC of rows", "if rows were independent", "patients drawn", "too narrow by",
+        "Result", "Rows", "Patients (positive)", "AUC of rows", "if rows were independent", "patients drawn", "width, second / first",
         "AUC of patients", "95 % interval", "AUC by fold",
     )  # fmt: skip
     rows = [

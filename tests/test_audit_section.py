@@ -112,6 +112,19 @@ def test_clam_with_two_slides_of_a_patient_on_both_sides(audit) -> None:
     assert "LEAKS: 1 of 40 patients with scores are in training and in no test set (patient_019_node_1)" in out
 
 
+def test_patients_that_only_trained_are_in_no_figure(audit) -> None:
+    trained = [f"P{i:03d},{i % 2},{0.9 if i % 2 else 0.1}" for i in range(60)]
+    tested = [f"P{i:03d},{i % 2},{0.5 + 0.01 * (i % 7)}" for i in range(60, 90)]
+    ids = [row[:4] for row in trained + tested]
+    Path("splits.json").write_text(json.dumps({"splits": [{"train_patients": ids[:60], "test_patients": ids[60:]}]}))
+    text = "\n".join(["patient_id,label,score", *trained, *tested]) + "\n"
+    _, found = audit(text, "--splits", "splits.json")
+    (result,) = found["figures"]["results"]
+    assert (result["patients"], result["positives"]) == (30, 15)
+    assert "60 patients of the predictions are in training or validation" in Path("out/audit.html").read_text()
+    assert audit(text)[1]["figures"]["results"][0]["auc"] > result["auc"] + 0.2
+
+
 def test_stamp_with_a_patient_on_both_sides(audit) -> None:
     rows = "".join(f"TCGA-02-{i:04d},{'MSIH' if i % 2 else 'MSS'},MSS,0.{i + 100},0.5\n" for i in range(40))
     ids = [f"TCGA-02-{i:04d}" for i in range(60)]
