@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluation.assess import Assessment
 from evaluation.runs import Run, Scored, head_on
-from evaluation.summary import interval_text, number
+from evaluation.summary import interval_text, number, trusted
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
 _STYLE: dict[Any, Any] = {
@@ -52,7 +52,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
     patients = [a for a in assessments if a.level == "patient"]
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
     runs = len({a.run for a in patients})
-    low, high = (np.array([a.by_fold[end] for a in patients]) for end in ("low", "high"))
+    low, high = (np.array([trusted(a)[end] for a in patients]) for end in ("low", "high"))
     height = 0.9 + 0.4 * len(patients)
     with canvas(5.4, height) as fig:
         ax = fig.subplots()
@@ -81,7 +81,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
         ax.spines["left"].set_visible(False)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3)
         alt = "AUC of every result: " + "; ".join(
-            f"{head_on(a.head, a.sequence)} {interval_text(a.by_fold)}" for a in patients
+            f"{head_on(a.head, a.sequence)} {interval_text(trusted(a))}" for a in patients
         )
         return save(fig, folder, "auc", "AUC of every result, with its 95 % interval", alt)
 

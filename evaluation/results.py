@@ -10,7 +10,7 @@ from evaluation.compare import Comparison
 from evaluation.figures import Drawing
 from evaluation.metrics import METRICS
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import interval_text, number, p_text
+from evaluation.summary import FEW_PATIENTS, few, interval_text, number, p_text, trusted
 
 MAIN_METRICS = ("auc", "accuracy")
 RARE = 0.2  # share of a class below which a threshold of 0.5 is seldom crossed
@@ -23,7 +23,7 @@ def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks:
         [
             name,
             f"{a.n_patients} ({a.n_positive})",
-            interval_text(a.by_fold),
+            interval_text(trusted(a)),
             number(a.values["auc"]["estimate"]),
             interval_text(a.values["accuracy"]),
             number(a.majority_accuracy),
@@ -57,7 +57,8 @@ def metrics_section(assessments: Sequence[Assessment], leaks: Collection[str] = 
 
 def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] = ()) -> Section:
     """The intervals of the AUC that make different assumptions, and what this number of patients can show."""
-    patients = [a for a in assessments if a.level == "patient"]
+    everyone = [a for a in assessments if a.level == "patient"]
+    patients = [a for a in everyone if not few(a)]
     rows = [
         [
             name,
@@ -77,7 +78,8 @@ def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] 
         "Two things are unsure: which patients were drawn, and which models they made. The interval of the AUC by fold "
         "allows for both: it says where the AUC would lie had other patients been drawn, to train on as well as to test on. p is that of an "
         "AUC of 0.5 by the same reckoning. Training noise is the share of a model that is owed to the patients it happened to train on, told "
-        "from how far the repeats disagree (0: none, 1: all, and taken to be 1 with a single repeat).",
+        "from how far the repeats disagree (0: none, 1: all, and taken to be 1 with a single repeat; a slice split has one model and shows 0). A few repeats "
+        "tell it roughly: 0 and 1 are where the estimate was cut off.",
         "The others take the fold models as given and are too narrow: the influence curve of the AUC by fold (LeDell, Petersen "
         "and van der Laan 2015), and for the pooled AUC the bootstrap over patients and DeLong's. In simulated cohorts without any "
         "effect (500 each of 40, 120 and 400 patients, logistic head, five folds) these three, called 95 %, contained 0.5 in 74 to "
@@ -89,7 +91,14 @@ def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] 
         "Result", "AUC by fold", "p", "Training noise (1: most cautious)", "Influence curve", "AUC pooled, bootstrap", "DeLong", "Half-width",
         "Smallest AUC detectable", "Patients needed",
     )  # fmt: skip
-    return Section("certainty", "How sure", words, [Sheet("Intervals and power", columns, rows)])
+    if len(patients) < len(everyone):
+        words = [
+            f"{len(everyone) - len(patients)} of {len(everyone)} results have fewer than {FEW_PATIENTS} patients in a class. "
+            "Intervals, p and power mean nothing there and are not given.",
+            *words * bool(patients),
+        ]
+    sheets = [Sheet("Intervals and power", columns, rows)] if rows else []
+    return Section("certainty", "How sure", words, sheets)
 
 
 def pairs_section(pairs: Sequence[Comparison]) -> Section:
@@ -132,7 +141,8 @@ def slices_section(assessments: Sequence[Assessment], leaks: Collection[str] = (
         "Slices of one patient share their label and much of their look, so that they are no independent cases; patients are "
         "drawn in the bootstrap here too."
     ]
-    columns = ("Result", "Slices", *(title for title, _, _ in METRICS.values()))
+    titles = [title for title, _, _ in METRICS.values()]
+    columns = ("Result", "Slices", *(f"{title} (pooled)" if title == "AUC" else title for title in titles))
     sheet = Sheet("Slice level, for comparison only", columns, rows)
     return Section("slices", "The same, counted by slice", words, [sheet], folded=True)
 

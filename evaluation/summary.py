@@ -42,14 +42,24 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: boo
         v = a.values
         pooled = f"{number(v['auc']['estimate']):>6}" if folds else ""
         lines.append(
-            f"{named(a.head, a.sequence)} {a.n_patients:8}  {interval_text(a.by_fold):21} {pooled}  "
+            f"{named(a.head, a.sequence)} {a.n_patients:8}  {interval_text(trusted(a)):21} {pooled}  "
             f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
         )
-    if any(min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS for a in assessments):
+    if any(few(a) for a in assessments):
         lines.append(
-            f"fewer than {FEW_PATIENTS} patients in a class: these figures and intervals say nothing of new patients"
+            f"n/a: fewer than {FEW_PATIENTS} patients in a class; intervals are not given, and the figures say nothing of new patients"
         )
     return lines
+
+
+def few(a: Assessment) -> bool:
+    """Whether a class has fewer patients than an interval needs to mean anything."""
+    return min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS
+
+
+def trusted(a: Assessment) -> Mapping[str, float]:
+    """The AUC by fold, without its interval where patients are too few."""
+    return {**a.by_fold, "low": math.nan, "high": math.nan} if few(a) else a.by_fold
 
 
 def interval_text(value: Mapping[str, float]) -> str:

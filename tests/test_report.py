@@ -91,7 +91,7 @@ def test_an_honest_report_raises_no_alarm(tmp_path: Path) -> None:
 
 
 def test_a_leak_is_said_at_the_top_and_at_every_row(tmp_path: Path) -> None:
-    reader = Reader(page(tmp_path, a_run("leaky", leak=LEAK), a_run("honest")))
+    reader = Reader(page(tmp_path, a_run("leaky", leak=LEAK, n=24), a_run("honest", n=24)))
     assert f"leaky: {LEAK}." in reader.text
     assert reader.text.index(LEAK) < reader.text.index("In words")
     for caption in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from report_material import LEAK, PNG, a_run, assessments
 
-from evaluation.assess import Assessment
+from evaluation.assess import Assessment, assess
 from evaluation.compare import compare_all
 from evaluation.figures import Drawing
 from evaluation.metrics import METRICS
@@ -90,6 +90,20 @@ def test_the_intervals_stand_beside_each_other(two: list[Assessment]) -> None:
     assert cell(section, row, "Smallest AUC detectable") == f"{a.power['detectable']:.2f}"
 
 
+def test_few_patients_have_no_interval_anywhere() -> None:
+    some = [
+        assess(s, level="patient", replicates=50) for s in (a_run("few", n=12).scored[0], a_run("more", n=40).scored[0])
+    ]
+    assert some[0].by_fold["low"] < some[0].by_fold["high"]  # there would be one
+    (sheet,) = certainty_section(some).sheets
+    assert [row[0] for row in sheet.rows] == ["logistic, FLAIR"]
+    assert "1 of 2 results have fewer than 10 patients in a class" in certainty_section(some).words[0]
+    assert certainty_section(some[:1]).sheets == []
+    shown = results_section(some, OVERVIEW)
+    assert str(cell(shown, "logistic, FLAIR (few)", "AUC by fold")).endswith("(n/a)")
+    assert cell(shown, "logistic, FLAIR (more)", "AUC by fold") == interval(some[1].by_fold)
+
+
 def test_every_pair_has_a_row() -> None:
     pairs = compare_all(a_run("one", n=40).scored, replicates=20)
     section, row = pairs_section(pairs), "logistic, FLAIR against logistic, T2w"
@@ -109,7 +123,7 @@ def test_slices_have_a_table_of_their_own(two: list[Assessment]) -> None:
     section = slices_section(two)
     slices = [a for a in two if a.level == "slice"]
     assert [r[0] for r in section.sheets[0].rows] == ["logistic, FLAIR (honest)", "logistic, FLAIR (leaky)"]
-    assert cell(section, "logistic, FLAIR (honest)", "AUC") == interval(slices[0].values["auc"])
+    assert cell(section, "logistic, FLAIR (honest)", "AUC (pooled)") == interval(slices[0].values["auc"])
     assert section.folded
 
 

@@ -180,7 +180,7 @@ def test_the_table_lines_up() -> None:
     assert lines[3] == "logistic  mean(FLAIR+T2w)      100  0.700 (0.60-0.80)      0.700     0.550    0.600"
     assert lines[4] == "logistic  FLAIR                  7  n/a (n/a)                n/a     0.550    0.600"
     assert {len(line) for line in lines[2:5]} == {len(lines[3])}
-    assert lines[5].startswith("fewer than 10 patients in a class")
+    assert lines[5].startswith("n/a: fewer than 10 patients in a class; intervals are not given")
     assert len(table_lines([])) == 2
 
 
