@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.util
 import os
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -174,8 +172,6 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     runs.check_new(args.out, overwrite=args.overwrite, **kind)
     tables.check_slices(args.slices)
     source = tables.open_source(args.features)
-    # Loading scikit-learn takes about as long as reading and comparing the vectors, which leave the interpreter alone.
-    threading.Thread(target=importlib.import_module, args=("sklearn.linear_model",), daemon=True).start()
     columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
     joined = label_files.join(source.patients, label_files.read_labels(args.labels, **columns))
     if joined.without_row and not args.skip_unlabelled:

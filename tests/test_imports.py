@@ -47,6 +47,12 @@ def test_importing_has_no_effects(path: Path) -> None:
     assert not imported([n for n in body if isinstance(n, (ast.Import, ast.ImportFrom))]) & HEAVY
 
 
+@pytest.mark.parametrize("path", DOORS, ids=name_of)
+def test_doors_import_in_one_thread(path: Path) -> None:
+    """Two threads that import scikit-learn at once each find it half made: ImportError, now and then."""
+    assert "threading" not in imported(ast.parse(path.read_text()).body)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_package_files_import_nothing(package: str) -> None:
     assert imported(ast.parse((ROOT / package / "__init__.py").read_text()).body) == set()
