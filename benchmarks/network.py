@@ -38,15 +38,14 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
     from keras.applications.vgg16 import preprocess_input
 
     from features.extract import without_repeats
-    from features.margins import boxes, operations, stages_of
+    from features.margins import Box, boxes, operations, stages_of
     from features.vgg16 import Embedder
 
     flat = np.concatenate(images)
     filled = flat.any(axis=(1, 2))
     device = _device()
-    kinds = [
-        (p, m) for p in ("float32", "bfloat16") for m in (("skip", "compute") if device == "CPU" else ("compute",))
-    ]
+    ways = ("skip", "compute") if device == "CPU" else ("compute",)
+    kinds = [(precision, way) for precision in ("float32", "bfloat16") for way in ways]
     embeds = {kind: Embedder(weights=weights, precision=kind[0], margins=kind[1]) for kind in kinds}
     model = embeds["float32", "compute"].model
 
@@ -58,11 +57,12 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
         embed_series = without_repeats(embeds[kind])
         return np.concatenate([embed_series(series) for series in images])
 
-    took: dict[Any, list[float]] = {kind: [] for kind in [*kinds, "keras"]}
+    calls: dict[Any, Callable[[], NDArray[np.float32]]] = {kind: partial(ours, kind) for kind in kinds}
+    calls["keras"] = keras_predict
+    took: dict[Any, list[float]] = {kind: [] for kind in calls}
     vectors: dict[Any, NDArray[np.float32]] = {}
     for _ in range(ROUNDS):
-        calls: dict[Any, Callable[[], NDArray[np.float32]]] = {kind: partial(ours, kind) for kind in kinds}
-        for kind, call in {**calls, "keras": keras_predict}.items():
+        for kind, call in calls.items():
             start = time.perf_counter()
             vectors[kind] = call()
             took[kind].append(time.perf_counter() - start)
@@ -70,7 +70,7 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
     stages = stages_of(model, "float32")
     assert stages is not None
     needed = {"skip": sum(operations(stages, b) for b in boxes(flat[filled]))}
-    needed["compute"] = filled.sum() * operations(stages, boxes(np.ones_like(flat[:1]))[0])
+    needed["compute"] = filled.sum() * operations(stages, Box.frame(flat.shape[1]))
     rows = []
     for kind in kinds:
         error = np.linalg.norm(vectors[kind] - vectors["keras"], axis=1) / np.linalg.norm(vectors["keras"], axis=1)
@@ -105,11 +105,12 @@ def _batches(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
     flat = flat[flat.any(axis=(1, 2))]
     rows = []
     for precision in ("float32", "bfloat16") if _device() == "CPU" else ("float32", "float16", "bfloat16"):
-        for batch in (4, 16, 32) if _device() == "CPU" else (16, 64, 256):
-            embed = Embedder(weights=weights, precision=precision, margins="compute", batch=batch)
+        embed = Embedder(weights=weights, precision=precision, margins="compute")
+        for batch in (4, 16, 32) if embed.device == "CPU" else (16, 64, 256):
+            embed.batch = batch
             some = flat[: 2 * batch] if embed.device == "CPU" else np.tile(flat, (1 + 2048 // len(flat), 1, 1))[:2048]
             embed(some[:batch])
-            took = min(seconds(lambda e=embed, s=some: e(s)) for _ in range(2))  # type: ignore[misc]
+            took = min(seconds(partial(embed, some)) for _ in range(2))
             rows.append(
                 Row(f"whole network on the {embed.device}, {precision}, batch {batch}", "slices/s", len(some) / took)
             )
@@ -132,37 +133,24 @@ def _door(cohort: Path, weights: str, folder: Path) -> list[Row]:
         for series in images:
             embed_series(series)
 
-    options = [
-        "extract_features.py",
-        str(cohort),
-        "--sequence",
-        sequence,
-        "--weights",
-        weights,
-        "--precision",
-        "float32",
-    ]
-    empty = folder / "one"
+    options = ["--sequence", sequence, "--weights", weights, "--precision", "float32"]
+    single = folder / "one"
     first = sorted(p for p in cohort.iterdir() if (p / sequence).is_dir())[0]
-    (empty / first.name).mkdir(parents=True)
-    (empty / first.name / sequence).symlink_to((first / sequence).resolve())
-    started: list[float] = []
-    whole: list[float] = []
-    alone: list[float] = []
-    peak = 0.0
-    for k in range(2):
-        wall, mib, _ = python(*options, "--out", str(folder / f"{k}.h5"))
-        whole.append(wall)
-        peak = max(peak, mib)
-        alone.append(seconds(network))
-    one, _, text = python("extract_features.py", str(empty), *options[2:], "--out", str(folder / "one.h5"))
-    started.append(one - len(_slices(empty, sequence)[0]) * min(alone) / n)
-    working = min(whole) - started[0]
-    del text
+    (single / first.name).mkdir(parents=True)
+    (single / first.name / sequence).symlink_to((first / sequence).resolve())
+
+    def door(of: Path, out: str) -> tuple[float, float]:
+        wall, mib, _ = python("extract_features.py", str(of), *options, "--out", str(folder / out))
+        return wall, mib
+
+    turns = [(*door(cohort, f"{k}.h5"), seconds(network)) for k in range(2)]
+    whole, peak, alone = min(t[0] for t in turns), max(t[1] for t in turns), min(t[2] for t in turns)
+    start = door(single, "one.h5")[0] - len(_slices(single, sequence)[0]) * alone / n
+    working = whole - start
     return [
         Row(
-            "whole command without its start against the network alone", "s", working, min(alone), min(alone) / working,
-            note=f"{n} {sequence} slices; start {started[0]:.1f} s (TensorFlow, weights, worker); whole {min(whole):.1f} s",
+            "whole command without its start against the network alone", "s", working, alone, alone / working,
+            note=f"{n} {sequence} slices; start {start:.1f} s (TensorFlow, weights, worker); whole {whole:.1f} s",
         ),
         Row("peak memory of the whole command", "MiB", peak, note="largest process, default batch"),
     ]  # fmt: skip

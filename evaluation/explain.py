@@ -21,7 +21,7 @@ from evaluation.metrics import Array
 from evaluation.runs import Run
 from evaluation.sections import Section, Sheet
 from evaluation.submission import write_text
-from evaluation.summary import FEW_PATIENTS, interval_text, number
+from evaluation.summary import few, interval_text, number
 
 SHOWN = 6  # slices in a figure
 _UP, _DOWN = (
@@ -200,7 +200,7 @@ def _how(e: Explanation) -> str:
 def _worth(a: Assessment) -> str:
     """Whether there is anything but noise to be explained."""
     name, positive = f"{a.head} on {a.sequence}", a.n_positive
-    if min(positive, a.n_patients - positive) < FEW_PATIENTS:
+    if few(a):
         return (
             f"{name}: with {positive} positive and {a.n_patients - positive} negative patients nobody can say whether it is better than "
             "chance. Take its maps for maps of noise until more patients say otherwise."

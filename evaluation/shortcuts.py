@@ -15,7 +15,7 @@ from evaluation.figures import BLUE, GREY, Drawing, canvas, save
 from evaluation.intervals import inflation
 from evaluation.runs import Run, Scored, head_on, is_table
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, interval_text, number, p_said
+from evaluation.summary import FEW_PATIENTS, few, interval_text, number, p_said
 
 EXPLANATION = (
     "A shortcut head sees no image. It knows of each sequence only the number of slices and of blank ones, the plane, matrix, "
@@ -107,7 +107,7 @@ def _p_chance(a: Audit) -> float:
 
 def _finding(a: Audit) -> str:
     """One paragraph: what the shortcut reaches alone, and how many image results beat it."""
-    if _few(a):
+    if few(a.best):
         return (
             f"With {a.best.n_positive} positive and {a.best.n_patients - a.best.n_positive} negative patients nothing can be "
             f"said of shortcuts; at least {FEW_PATIENTS} of each are needed."
@@ -149,15 +149,11 @@ def _verdict(c: Comparison) -> str:
     return "images better" if c.difference > 0 else "shortcut better"
 
 
-def _few(a: Audit) -> bool:
-    return min(a.best.n_positive, a.best.n_patients - a.best.n_positive) < FEW_PATIENTS
-
-
 def _sheets(audits: Sequence[Audit], many: bool) -> list[Sheet]:
     heads = [
         (_name(many, b.run, b.head), b.n_patients, b.n_positive, interval_text(b.by_fold), b.values["auc"]["estimate"])
         for a in audits
-        if not _few(a)
+        if not few(a.best)
         for b in a.heads
     ]
     pairs = [

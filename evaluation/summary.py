@@ -118,7 +118,7 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
     best = nested[0] if len(nested) == 1 else max(results, key=lambda a: a.by_fold["estimate"])
     auc, k = best.by_fold, 1 if len(nested) == 1 else len(results)
     positive, negative = best.n_positive, best.n_patients - best.n_positive
-    if min(positive, negative) < FEW_PATIENTS:
+    if few(best):
         return [
             f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "
             f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."

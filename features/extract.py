@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from features import __version__, hdf5, slices
 from features.hdf5 import SeriesRows, Stored
 from features.lock import held
+from features.merge import JOINED, joined
 from features.pool import decoded
+from features.repair import loose_skipped
 from features.scans import Scans, Series, Skipped, natural_key
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
-_VERSION_KEYS = ("versions", "code_version")
 
 
 class Embed(Protocol):
@@ -190,7 +191,7 @@ def _extend(
     if bar is not None:
         bar.close()
     if todo or parts.exists() or not _records(out, scans.skipped):
-        _publish(out, parts, settings, done, scans, embed.precision)
+        _publish(out, parts, settings, done, scans)
     summary.seconds = time.monotonic() - started
     _describe(out, summary)
     return summary
@@ -276,13 +277,14 @@ def _sweep(out: Path) -> None:
 def _compare(path: Path, theirs: dict[str, Any], ours: dict[str, Any], accept_versions: bool, notes: list[str]) -> None:
     """Refuse to join rows of different settings; rows that differ in precision only join with a note."""
     different = [k for k in ours if theirs.get(k) != ours[k]]
-    joined = {"precision": "+", **dict.fromkeys(_VERSION_KEYS, " + ")}  # several, where a join was accepted before
-    different = [k for k in different if not (k in joined and ours[k] in str(theirs.get(k)).split(joined[k]))]
-    serious = [k for k in different if k != "precision" and not (accept_versions and k in _VERSION_KEYS)]
+    # several, where a join was accepted before
+    different = [k for k in different if not (k in JOINED and ours[k] in str(theirs.get(k)).split(JOINED[k]))]
+    versions = set(JOINED) - {"precision"}
+    serious = [k for k in different if k != "precision" and not (accept_versions and k in versions)]
     if serious:
         named = "; ".join(f"{k} is {theirs.get(k)!r} there, {ours[k]!r} here" for k in serious)
         advice = "use the same settings, or write to another --out"
-        if set(serious) <= set(_VERSION_KEYS):
+        if set(serious) <= versions:
             advice += ", or pass --accept-versions"
         raise ValueError(f"{str(path)!r} was made with other settings: {named}; {advice}")
     for k in different:
@@ -305,28 +307,22 @@ def _publish(
     settings: dict[str, Any],
     done: dict[tuple[str, str], tuple[str, Path]],
     scans: Scans,
-    precision: str,
 ) -> None:
     """Merge the published cache and the parts, series by series, into a new cache, rename it into place, remove the parts."""
     here = set(scans.patients)
     loose = list(scans.skipped)
-    used: set[str] = {precision}
-    versions: dict[str, set[str]] = {}
+    found = [settings]
     blocks: list[SeriesRows | Stored] = []
     with ExitStack() as published:
         for path in dict.fromkeys(p for _, p in done.values()):
             cache = published.enter_context(hdf5.Cache(path))
-            used |= set(str(cache.settings["precision"]).split("+"))
-            for key in _VERSION_KEYS:
-                versions.setdefault(key, set()).update(str(cache.settings[key]).split(" + "))
+            found.append(cache.settings)
             keys = list(zip(cache.series["patient"], cache.series["sequence"], strict=True))
             blocks += [Stored(cache, k, reopen=path != out) for k, key in enumerate(keys) if done[key][1] == path]
-            known = set(keys)
-            loose += [s for s in cache.skipped if (s.patient, s.sequence) not in known and s.patient not in here]
+            loose += [s for s in loose_skipped(cache) if s.patient not in here]
             if path != out:
                 cache.close()
-        joined = {key: " + ".join(sorted(found | {settings[key]})) for key, found in versions.items()}
-        hdf5.write(out, {**settings, **joined, "precision": "+".join(sorted(used))}, blocks, loose)
+        hdf5.write(out, {**settings, **joined(found)}, blocks, loose)
     if parts.exists():
         shutil.rmtree(parts)  # with what a killed run left half-written
 

@@ -252,11 +252,12 @@ class Cache:
                         self._read(out, run[run == i], first, places)
                     except Exception as error:
                         unread[int(i)] = _first_line(error)
-        columns = {c: self._file[f"rows/{c}"][()] for c in COLUMNS}
+        start, stop = (int(first.min()), int((first + lengths).max())) if len(first) else (0, 0)
+        columns = {c: self._file[f"rows/{c}"][start:stop] for c in COLUMNS}
         codes = {c: self._file[f"series/{c}"][()] for c in ("patient", "sequence")}
 
         def problems(i: int) -> list[str]:
-            k, rows = indices[i], slice(int(first[i]), int(first[i] + lengths[i]))
+            k, rows = indices[i], slice(int(first[i]) - start, int(first[i] + lengths[i]) - start)
             patient, sequence = str(self.series["patient"][k]), str(self.series["sequence"][k])
             name = f"patient {patient!r} {sequence}"
             if i in unread:

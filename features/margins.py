@@ -8,13 +8,15 @@ The same sums are made, so the vectors agree with those of the whole network to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from features import slices
 
 WORTH = 0.9  # of the operations of the whole image; windows that need more are not worth their copies
 _PER_GROUP = 0.3  # what it costs to run a group of images, in whole images
@@ -55,6 +57,11 @@ class Box:
             min(self.left, other.left), max(self.right, other.right), self.size,
         )  # fmt: skip
 
+    @classmethod
+    def frame(cls, size: int) -> Box:
+        """The whole map."""
+        return cls(0, size, 0, size, size)
+
     @property
     def area(self) -> int:
         """In pixels."""
@@ -69,14 +76,8 @@ class Box:
 def boxes(images: NDArray[np.uint8]) -> list[Box]:
     """The smallest box around the pixels above 0 of each of (n, s, s) images; the whole image where all are 0."""
     size = images.shape[1]
-    out = []
-    for image in images:
-        (r,), (c,) = np.nonzero(image.any(axis=1)), np.nonzero(image.any(axis=0))
-        found = (
-            Box(int(r[0]), int(r[-1]) + 1, int(c[0]), int(c[-1]) + 1, size) if len(r) else Box(0, size, 0, size, size)
-        )
-        out.append(found)
-    return out
+    found = [slices.box(image != 0) for image in images]
+    return [Box(r.start, r.stop, c.start, c.stop, size) if r.stop else Box.frame(size) for r, c in found]
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,14 @@ class Stage:
         out = box.grown(len(self.kernels)).clipped()
         return out.even() if self.pool else out
 
+    @cached_property
+    def _sizes(self) -> list[int]:
+        return [int(np.prod(k.shape)) for k in self.kernels]
+
     def operations(self, box: Box) -> float:
         """Multiplications per image."""
         out = self.output(box)
-        sizes = [int(np.prod(k.shape)) for k in self.kernels]
-        return sum(out.grown(len(sizes) - 1 - i).clipped().area * s for i, s in enumerate(sizes))
+        return sum(out.grown(len(self._sizes) - 1 - i).clipped().area * s for i, s in enumerate(self._sizes))
 
 
 def stages_of(model: Any, dtype: Any) -> list[Stage] | None:
@@ -140,6 +144,7 @@ class Margins:
 
         dtype = stages[0].kernels[0].dtype
         self._tf, self._stages, self._size = tf, stages, size
+        self._whole = operations(stages, Box.frame(size))
         self._prepare: Callable[[Any], Any] = lambda grey: tf.cast(prepare(tf.convert_to_tensor(grey)), dtype)
 
         def convolve(x: Any, kernel: Any, bias: Any, padding: str) -> Any:
@@ -162,7 +167,7 @@ class Margins:
     def _black(self) -> list[Any]:
         """The black image's maps before each stage, with a rim of zeros as wide as the stage reaches, and after all."""
         tf = self._tf
-        whole = Box(0, self._size, 0, self._size, self._size)
+        whole = Box.frame(self._size)
         x = self._prepare(np.zeros((1, self._size, self._size), np.uint8))
         out = []
         for stage in self._stages:
@@ -189,7 +194,7 @@ class Margins:
                 x = self._surrounded(x, box, stage.output(box).grown(len(stage.kernels)), black[k], len(stage.kernels))
             x, box = self._run(stage, x, box)
         if not box.whole:
-            x = self._surrounded(x, box, Box(0, box.size, 0, box.size, box.size), black[-1], 0)
+            x = self._surrounded(x, box, Box.frame(box.size), black[-1], 0)
         return np.asarray(tf.reduce_mean(tf.cast(x, tf.float32), axis=(1, 2)))
 
     def _run(self, stage: Stage, x: Any, box: Box) -> tuple[Any, Box]:
@@ -228,31 +233,32 @@ class Margins:
 
     def operations(self, box: Box) -> float:
         """Multiplications for one image, as a share of those of the whole image."""
-        return operations(self._stages, box) / operations(self._stages, Box(0, box.size, 0, box.size, box.size))
+        return operations(self._stages, box) / self._whole
 
-    def groups(self, of: Sequence[Box], batch: int) -> Iterator[tuple[slice, Box | None]]:
+    def groups(self, of: Sequence[Box], batch: int) -> list[tuple[slice, Box | None]]:
         """Runs of at most `batch` neighbouring images that are best computed together, and the box around each run.
 
         None instead of a box: the whole image. The runs are the cheapest cut by the count of operations.
         """
         n = len(of)
-        best, cut = [0.0] + [np.inf] * n, [0] * (n + 1)
+        best = [0.0] + [np.inf] * n  # the cost of the first images
+        last: list[tuple[int, Box | None]] = [(0, None)] * (n + 1)  # where their last run starts, and its box
         for start in range(n):
             box = of[start]
             for stop in range(start + 1, min(start + batch, n) + 1):
                 box = box.joined(of[stop - 1])
                 share = self.operations(box)
-                cost = best[start] + (stop - start) * (1.0 if share > WORTH else share) + _PER_GROUP
+                whole = share > WORTH
+                cost = best[start] + (stop - start) * (1.0 if whole else share) + _PER_GROUP
                 if cost < best[stop]:
-                    best[stop], cut[stop] = cost, start
-        bounds = [n]
-        while bounds[-1]:
-            bounds.append(cut[bounds[-1]])
-        for start, stop in zip(bounds[::-1], bounds[-2::-1], strict=False):
-            box = of[start]
-            for other in of[start + 1 : stop]:
-                box = box.joined(other)
-            yield slice(start, stop), None if self.operations(box) > WORTH else box
+                    best[stop], last[stop] = cost, (start, None if whole else box)
+        runs: list[tuple[slice, Box | None]] = []
+        stop = n
+        while stop:
+            start, around = last[stop]
+            runs.append((slice(start, stop), around))
+            stop = start
+        return runs[::-1]
 
 
 def operations(stages: Sequence[Stage], box: Box) -> float:

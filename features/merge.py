@@ -67,9 +67,14 @@ def _settings(caches: Sequence[Cache]) -> dict[str, Any]:
                 f"{str(caches[0].path)!r} and {str(cache.path)!r} were made with other settings: {'; '.join(named)}; "
                 "extract them alike"
             )
-    joined = {}
+    return {**first, **joined([first, *others])}
+
+
+def joined(several: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What stands in one cache for the settings of several that may differ (`JOINED`)."""
+    out = {}
     for key, mark in JOINED.items():
-        found = {part for settings in (first, *others) if key in settings for part in str(settings[key]).split(mark)}
+        found = {part for settings in several if key in settings for part in str(settings[key]).split(mark)}
         if found:
-            joined[key] = mark.join(sorted(found))
-    return {**first, **joined}
+            out[key] = mark.join(sorted(found))
+    return out

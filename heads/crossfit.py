@@ -81,7 +81,7 @@ def cross_fit(
         (_fit_and_score, head, sequence, table.X, _y(table, labels), table.patient, table.view, split, seed)
         for head, sequence, split, table in tasks
     ]
-    return list(_at_once(calls, jobs))
+    return _at_once(calls, jobs)
 
 
 def refit(
@@ -106,9 +106,8 @@ def _at_once(calls: Sequence[tuple[Any, ...]], jobs: int) -> list[Any]:
     from joblib import Parallel, delayed
 
     out: dict[int, Any] = {}
-    dense = [i for i, (_, head, *_) in enumerate(calls) if head.name == "dense"]
     for apart, options in ((True, {}), (False, {"backend": "threading"})):
-        here = [i for i in range(len(calls)) if (i in set(dense)) == apart]
+        here = [i for i, (_, head, *_) in enumerate(calls) if (head.name == "dense") == apart]
         if here:
             with _strict():
                 found = Parallel(n_jobs=jobs, **options)(delayed(_call)(*calls[i], strict=apart) for i in here)

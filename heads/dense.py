@@ -132,12 +132,8 @@ class _Network:
     def __init__(self, n_columns: int, head: Dense, seed: int) -> None:
         rng = np.random.default_rng((seed, 0x1417))
         sizes = [n_columns, *head.hidden, 1]
-        self._state: tuple[list[Any], list[Any], list[Any], Any] = (
-            [],
-            [],
-            [],
-            np.float32(0),
-        )  # weights, two slots of the optimizer for each, steps done
+        # weights, two slots of the optimizer for each, steps done
+        self._state: tuple[list[Any], list[Any], list[Any], Any] = ([], [], [], np.float32(0))
         for a, b in itertools.pairwise(sizes):  # uniform kernels and zero biases (Glorot and Bengio, AISTATS 2010)
             limit = np.sqrt(6 / (a + b))
             self._state[0].extend([rng.uniform(-limit, limit, (a, b)).astype(np.float32), np.zeros(b, np.float32)])
