@@ -83,35 +83,42 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+# Started by a small process: on Linux a child begins with the peak memory of whoever started it.
+_STARTER = """
+import os, resource, subprocess, sys, time
+start = time.perf_counter()
+status = subprocess.run([sys.executable, *sys.argv[2:]]).returncode
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+os.write(int(sys.argv[1]), f"{time.perf_counter() - start} {usage.ru_maxrss} {status}".encode())
+"""
+
+
 def python(*arguments: str, env: dict[str, str] | None = None) -> tuple[float, float, str]:
     """Run this Python with arguments in a process of its own: (wall seconds, peak memory in MiB, what it printed).
 
     The memory is that of the largest single process. Raises RuntimeError with what it printed where it fails.
     """
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, **(env or {})},
-    )
-    assert process.stdout is not None
-    text = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    elapsed = time.perf_counter() - start
-    if process.returncode:
-        raise RuntimeError(f"python {' '.join(arguments)} ended with {process.returncode}:\n{text[-2000:]}")
-    return elapsed, peak_mib(usage), text
-
-
-def peak_mib(usage: resource.struct_rusage | None = None) -> float:
-    """Peak memory of a process in MiB, of this one by default."""
-    usage = usage or resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    told, tell = os.pipe()
+    with open(told) as result:  # noqa: PTH123 - a pipe
+        done = subprocess.run(
+            [sys.executable, "-c", _STARTER, str(tell), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(env or {})},
+            pass_fds=(tell,),
+        )
+        os.close(tell)
+        wall, peak, status = result.read().split()
+    if status != "0":
+        raise RuntimeError(f"python {' '.join(arguments)} ended with {status}:\n{done.stdout[-2000:]}")
+    return float(wall), _mib(int(peak)), done.stdout
 
 
 def children_mib() -> float:
     """Peak memory in MiB of the largest child process that has ended."""
-    return peak_mib(resource.getrusage(resource.RUSAGE_CHILDREN))
+    return _mib(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+
+
+def _mib(maxrss: int) -> float:
+    return maxrss / (1024 if sys.platform != "darwin" else 1024**2)
