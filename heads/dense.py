@@ -169,11 +169,20 @@ def _rows(standardise: Standardiser, X: Matrix, y: NDArray[np.int_], w: Floats, 
     import tensorflow as tf
 
     n = -(-max(1, len(rows)) // LENGTHS) * LENGTHS
-    Z, labels, weights = (np.zeros(shape, np.float32) for shape in ((n, X.shape[1]), n, n))
+    Z, labels, weights = (_aligned(shape) for shape in ((n, X.shape[1]), (n,), (n,)))
     labels[: len(rows)], weights[: len(rows)] = y[rows], w[rows]
     for some, block in standardise.blocks(Part(X, rows)):
         Z[some] = block
-    return tuple(tf.convert_to_tensor(a) for a in (Z, labels, weights))
+    with tf.device("CPU"):
+        return tuple(tf.experimental.dlpack.from_dlpack(a.__dlpack__()) for a in (Z, labels, weights))
+
+
+def _aligned(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Zeros from an address on that TensorFlow takes them over as they are, instead of making a second copy."""
+    n = int(np.prod(shape))
+    room = np.zeros(n + 16, np.float32)
+    first = -room.ctypes.data % 64 // room.itemsize
+    return room[first : first + n].reshape(shape)
 
 
 @cache
