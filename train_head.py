@@ -161,7 +161,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     from features.fingerprint import to_arrays
     from heads import bundle, ledger, runs
     from heads.boosted import Boosted
-    from heads.crossfit import refit
+    from heads.crossfit import cross_fit_and_refit
     from heads.dense import Dense
     from heads.folds import separated
     from heads.logistic import Logistic
@@ -237,8 +237,8 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     else:
         n_fits = len(heads) * sum(len(s) + 1 for s in splits.values())
         say(f"  fitting {n_fits} times: {', '.join(h.name for h in heads)} on {', '.join(splits)}")
-        results, predictions = cross_validate(args, joined.labels, trained, sequences, heads, splits)
-        fitted = refit(heads, trained, joined.labels, seed=args.seed, jobs=args.jobs)
+        results, fitted = cross_fit_and_refit(heads, trained, joined.labels, splits, seed=args.seed, jobs=args.jobs)
+        predictions = patients_of(args, joined.labels, trained, sequences, results)
         tried = dict.fromkeys((p.head, p.sequence) for p in predictions)
         files = {
             "slices": runs.slice_rows(args.out.name, results, by_name, joined.labels),
@@ -290,22 +290,19 @@ def find_duplicates(whole: Sequence[Any], labels: dict[str, int]) -> tuple[dict[
     return fingerprints, pairs
 
 
-def cross_validate(
+def patients_of(
     args: argparse.Namespace,
     labels: dict[str, int],
     trained: Sequence[Any],
     sequences: list[str],
-    heads: Sequence[Any],
-    splits: dict[str, Any],
-) -> tuple[list[Any], list[Any]]:
-    """The untuned heads out of fold: scores of rows, and of patients with the fused ones."""
+    results: Sequence[Any],
+) -> list[Any]:
+    """The scores of patients, with the fused ones, from those of rows."""
     from evaluation.patients import fuse_scores, patient_predictions
-    from heads.crossfit import cross_fit
 
-    results = cross_fit(heads, trained, labels, splits, seed=args.seed, jobs=args.jobs)
     by_name = {t.sequence: t for t in trained}
     predictions = patient_predictions(args.out.name, results, by_name, labels, args.aggregate)
-    return results, predictions + (fuse_scores(predictions, sequences) if args.fuse == "scores" else [])
+    return predictions + (fuse_scores(predictions, sequences) if args.fuse == "scores" else [])
 
 
 def tuning_tables(
@@ -365,6 +362,7 @@ def shuffled_table(
     from evaluation.patients import Prediction, fused_name
     from evaluation.permutation import COLUMNS, FILE, mean_fold_auc, rows_of
     from evaluation.runs import group
+    from heads.crossfit import cross_fit
     from heads.folds import fold_matrix, row_splits
     from heads.permute import average, logistic_scores, shuffled_labels
 
@@ -392,7 +390,8 @@ def shuffled_table(
             predictions = [Prediction(*row) for row in nested.patient_rows()]
         else:
             splits = {t.sequence: row_splits(folds, t.patient, t.view) for t in trained}
-            _, predictions = cross_validate(args, d, trained, sequences, others, splits)
+            results = cross_fit(others, trained, d, splits, seed=args.seed, jobs=args.jobs)
+            predictions = patients_of(args, d, trained, sequences, results)
         rows += [(*s.key, k, mean_fold_auc(s.y, s.scores, s.fold)) for s in group(predictions)]
     return {FILE: (COLUMNS, rows)}
 

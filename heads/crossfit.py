@@ -70,31 +70,50 @@ def cross_fit(
     from (seed, head, sequence, repeat, fold) and runs on one thread. Raises ValueError where the training rows of a
     fold hold one class only.
     """
-    tasks = [
-        (head, table.sequence, split, table)
-        for head in heads
-        for table in tables
-        for split in splits[table.sequence]
-        if len(split.test)
-    ]
-    calls = [
-        (_fit_and_score, head, sequence, table.X, _y(table, labels), table.patient, table.view, split, seed)
-        for head, sequence, split, table in tasks
-    ]
-    return _at_once(calls, jobs)
+    return _at_once(_fold_calls(heads, tables, labels, splits, seed), jobs)
 
 
 def refit(
     heads: Sequence[Head], tables: Sequence[Rows], labels: Mapping[str, int], *, seed: int, jobs: int = 1
 ) -> dict[tuple[str, str], Fitted]:
     """Every head on all labelled rows of every table: {(head, sequence): fitted}."""
-    tasks = [(head, table) for head in heads for table in tables]
-    calls = [
+    return cross_fit_and_refit(heads, tables, labels, {t.sequence: () for t in tables}, seed=seed, jobs=jobs)[1]
+
+
+def cross_fit_and_refit(
+    heads: Sequence[Head],
+    tables: Sequence[Rows],
+    labels: Mapping[str, int],
+    splits: Mapping[str, Sequence[RowSplit]],
+    *,
+    seed: int,
+    jobs: int = 1,
+) -> tuple[list[FoldScores], dict[tuple[str, str], Fitted]]:
+    """What `cross_fit` and `refit` give, fitted together, so that no core waits for the last fold."""
+    pairs = [(head, table) for head in heads for table in tables]
+    whole = [
         (_fit, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, _seed(seed, head.name, t.sequence))
-        for head, t in tasks
+        for head, t in pairs
     ]
-    fitted = _at_once(calls, jobs)
-    return {(head.name, table.sequence): f for (head, table), (f, _) in zip(tasks, fitted, strict=True)}
+    found = _at_once([*whole, *_fold_calls(heads, tables, labels, splits, seed)], jobs)  # the longest first
+    fitted = {(head.name, t.sequence): f for (head, t), (f, _) in zip(pairs, found, strict=False)}
+    return found[len(pairs) :], fitted
+
+
+def _fold_calls(
+    heads: Sequence[Head],
+    tables: Sequence[Rows],
+    labels: Mapping[str, int],
+    splits: Mapping[str, Sequence[RowSplit]],
+    seed: int,
+) -> list[tuple[Any, ...]]:
+    return [
+        (_fit_and_score, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, split, seed)
+        for head in heads
+        for t in tables
+        for split in splits[t.sequence]
+        if len(split.test)
+    ]
 
 
 def _at_once(calls: Sequence[tuple[Any, ...]], jobs: int) -> list[Any]:

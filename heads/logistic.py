@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from heads.standardise import Floats, Matrix, Standardiser
 
 ROUNDS = 2000
+AT_HAND = (
+    2**26
+)  # standardised values that are kept from round to round, 256 MiB; those of a larger table are made again
 
 
 @dataclass
@@ -68,13 +71,14 @@ class Logistic:
         from scipy.optimize import minimize
 
         standardise, w = Standardiser.fit(X, weight), weight.astype(np.float64)
+        kept = list(standardise.blocks(X)) if X.shape[0] * X.shape[1] <= AT_HAND else None
 
         def loss(v: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
             """Mean loss of a patient with its penalty, and its gradient, at the coefficients and the intercept `v`."""
             pull = v / (self.C * w.sum())
             pull[-1] = 0  # the intercept has no penalty
             value, gradient = 0.5 * pull @ v, pull
-            for rows, Z in standardise.blocks(X):
+            for rows, Z in kept or standardise.blocks(X):
                 block = Z.astype(np.float64)
                 z, part = block @ v[:-1] + v[-1], w[rows] / w.sum()
                 residual = part * (_probability(z) - y[rows])

@@ -15,7 +15,7 @@ from rows import Rows
 from sklearn.metrics import roc_auc_score
 
 from heads.boosted import Boosted
-from heads.crossfit import HEADS, FoldScores, cross_fit, patient_weights, refit
+from heads.crossfit import HEADS, FoldScores, cross_fit, cross_fit_and_refit, patient_weights, refit
 from heads.dense import Dense
 from heads.folds import Fold, RowSplit, patient_folds, row_splits, slice_split
 from heads.logistic import Logistic
@@ -226,6 +226,23 @@ def test_the_refit_is_on_every_row_and_every_pair() -> None:
     assert [call["rows"].tolist() for call in head.calls] == [list(range(len(tables[0].X)))] * 2
 
 
+def test_folds_and_refit_together_are_what_they_are_apart() -> None:
+    tables, heads = [table("FLAIR"), table("T2w", seed=1)], [QUICK["logistic"], QUICK["boosted"]]
+    splits = {t.sequence: splits_of(t, folds=2) for t in tables}
+    scored, fitted = cross_fit_and_refit(heads, tables, LABELS, splits, seed=5, jobs=2)
+    apart, whole = (
+        cross_fit(heads, tables, LABELS, splits, seed=5),
+        refit(heads, tables, LABELS, seed=5),
+    )
+    assert [(r.head, r.sequence, r.fold, r.scores.tolist()) for r in scored] == [
+        (r.head, r.sequence, r.fold, r.scores.tolist()) for r in apart
+    ]
+    assert len(scored) == 8
+    assert list(fitted) == list(whole)
+    for key, head in fitted.items():
+        assert np.array_equal(head.scores(tables[0].X), whole[key].scores(tables[0].X))
+
+
 def test_patients_weigh_the_same() -> None:
     patient = np.array(["b", "a", "b", "1", "b", "b"], object)
     assert patient_weights(patient).tolist() == [0.25, 1, 0.25, 1, 0.25, 0.25]
@@ -249,7 +266,8 @@ def test_the_machine_is_not_changed_by_a_fit() -> None:
     assert np.random.get_state()[1].tolist() == state  # type: ignore[index, union-attr] # noqa: NPY002
 
 
-def test_folds_share_one_table_in_memory() -> None:
+def test_folds_of_a_large_table_share_it_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heads.logistic.AT_HAND", 0)
     t = table()
     t = Rows("FLAIR", t.X.repeat(100, axis=0), t.patient.repeat(100), t.view.repeat(100))
     heads = [QUICK["logistic"]]

@@ -65,7 +65,11 @@ def test_extreme_inputs_overflow_nothing() -> None:
     assert scores.tolist() == [0, 0.5, 1]
 
 
-def test_many_rows_are_fitted_as_scikit_learn_does_on_a_copy_of_them() -> None:
+@pytest.mark.parametrize("at_hand", [0, 2**26])
+def test_many_rows_are_fitted_as_scikit_learn_does_on_a_copy_of_them(
+    at_hand: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heads.logistic.AT_HAND", at_hand)
     rng = np.random.default_rng(6)
     patient = np.repeat(np.arange(60).astype(str), 25)
     y = np.repeat(np.arange(60) % 2, 25)
