@@ -134,7 +134,7 @@ def measure() -> list[Row]:
                 note = f"peak memory {mib:,.0f} MiB; the features are {size * DIM * 4 / 2**20:,.0f} MiB"
                 rows.append(Row(f"{name}, {size:,} rows", "s", seconds, note=note))
                 print(f"{name:9} {size:9,} rows {seconds:7.1f} s {mib:8,.0f} MiB", flush=True)
-    return rows + ([_constants(name, found) for name in parts] if len(sizes) > 2 else [])
+    return rows + ([_constants(name, found[name]) for name in parts] if len(sizes) > 2 else [])
 
 
 def _command(name: str, folder: Path, rows: int) -> list[str]:
@@ -147,22 +147,16 @@ def _command(name: str, folder: Path, rows: int) -> list[str]:
     return ["-m", "benchmarks.growth", name, str(folder), str(rows)]
 
 
-def _constants(name: str, found: dict[str, list[tuple[int, float, float]]]) -> Row:
-    """Seconds and memory as a + b * rows; of the search for copies, whose time grows with the square, + c * rows^2 too.
-
-    A head's time is given without that of the search for copies, which starts, loads and searches as the head's command does.
-    """
-    n, seconds, mib = (np.array(column, float) for column in zip(*found[name], strict=True))
-    note = ""
-    if name in HEADS and "copies" in found:
-        seconds, note = seconds - np.array([t for _, t, _ in found["copies"]]), "beyond load and search; "
-    *square, b, a = fit(n, seconds, 2 if name == "copies" else 1)
+def _constants(name: str, found: Sequence[tuple[int, float, float]]) -> Row:
+    """Seconds and memory as a + b * rows, and c * rows^2 where copies are looked for: alone, and before heads are trained."""
+    n, seconds, mib = (np.array(column, float) for column in zip(*found, strict=True))
+    *square, b, a = fit(n, seconds, 2 if name in ("copies", *HEADS) else 1)
     slope, start = fit(n, mib, 1)
-    note += f"{a:.2f} s + {1e5 * b:.2f} s per 100,000 rows"
+    note = f"{a:.2f} s + {1e5 * b:.2f} s per 100,000 rows"
     if square:
         note += f" + {1e10 * square[0]:.2f} s per (100,000 rows)^2"
-    worst = np.abs(a + b * n + (square[0] * n**2 if square else 0) - seconds).max() / seconds.max()
-    note += f", at most {100 * worst:.0f} % of the longest off; {start:.0f} MiB + {slope * 1024:.2f} KiB a row"
+    off = np.abs((a + b * n + sum(c * n**2 for c in square)) / seconds - 1).max()
+    note += f", at most {100 * off:.0f} % off; {start:.0f} MiB + {slope * 1024:.2f} KiB a row"
     return Row(f"{name}, 100,000 rows more", "s", float(1e5 * b), note=note)
 
 

@@ -32,7 +32,8 @@ def test_constants_are_those_that_made_the_times(square: float) -> None:
     n = np.array([10_000, 40_000, 100_000, 400_000])
     found = growth.fit(n, 0.5 + 2e-5 * n + square * n**2, 2 if square else 1)
     assert found == pytest.approx([square, 2e-5, 0.5] if square else [2e-5, 0.5], rel=1e-6)
-    times = {"copies": [(k, 1e-5 * k, 100.0) for k in n], "dense": [(k, 2 + 3e-5 * k, 50 + k / 1024) for k in n]}
-    row = growth._constants("dense", times)
-    assert row.ours == pytest.approx(2.0), "what the search for copies takes is not the head's"
-    assert "2.00 s + 2.00 s per 100,000 rows, at most 0 % of the longest off; 50 MiB + 1.00 KiB a row" in row.note
+    row = growth._constants("verify", [(int(k), 2 + 3e-5 * k, 50 + k / 1024) for k in n])
+    assert row.ours == pytest.approx(3.0)
+    assert row.note == "2.00 s + 3.00 s per 100,000 rows, at most 0 % off; 50 MiB + 1.00 KiB a row"
+    row = growth._constants("dense", [(int(k), 2 + 3e-5 * k + 4e-10 * k**2, 50) for k in n])
+    assert "2.00 s + 3.00 s per 100,000 rows + 4.00 s per (100,000 rows)^2" in row.note
