@@ -110,7 +110,7 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation.stability import stability_section
     from evaluation.stamp import write_stamp
     from evaluation.strata import strata_section
-    from evaluation.summary import FEW_PATIENTS, table_lines, verdict
+    from evaluation.summary import table_lines, verdict
     from features.provenance import provenance
 
     names = [path.name for path in args.runs]
@@ -149,7 +149,7 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
         words.append(sentence(pairs))
     sections: list[Section] = []
     sampling = {"replicates": args.replicates, "seed": args.seed}
-    few = {a.run: min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS for a in patients}
+    few = {a.run: a.few for a in patients}
     sections += [s for s in [permutation_section(runs, folder, few)] if s is not None]
     sections.append(shortcut_section(scored, baselines, folder, runs, **sampling))
     words += sections[-1].data["findings"]
@@ -206,7 +206,8 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation import submission
     from evaluation.assess import assess
     from evaluation.runs import group
-    from evaluation.summary import CHOSEN, table_lines
+    from evaluation.summary import CHOSEN, counted, table_lines
+    from evaluation.summary import named as listed
     from features import labels as label_files
     from features import table as tables
     from features.provenance import provenance
@@ -231,7 +232,7 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     warning = submission.trained_sentence(len(trained), len(source.patients)) if trained else ""
     submission.write_csv(args.out / "scores.csv", submission.score_rows(predictions, warning))
     print(
-        f"{len({p.patient_id for p in predictions})} patients scored by {len(results)} heads: {args.out / 'scores.csv'}"
+        f"{len({p.patient_id for p in predictions})} patients scored by {counted(len(results), 'head')}: {args.out / 'scores.csv'}"
     )
     if warning:
         print(f"\n{warning}")
@@ -252,7 +253,7 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
         submission.write_csv(args.submission, rows)
         print(f"{len(rows) - 1} rows: {args.submission}")
         if without:
-            print(f"  {len(without)} ids have no score and got {args.missing_score}: {', '.join(without[:8])}")
+            print(f"  {len(without)} ids have no score and got {args.missing_score}: {listed(without)}")
 
 
 def apply_heads(

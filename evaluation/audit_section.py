@@ -14,11 +14,11 @@ from evaluation.audit_leaks import leak_section, rows_section
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.foreign import Foreign
 from evaluation.identity import Number, alike, tie, tied_sentence
-from evaluation.power import power_line
+from evaluation.power import FEW_PATIENTS, power_line
 from evaluation.sections import Section, Sheet
 from evaluation.splits import Split, distinct, splits_of
 from evaluation.submission import write_text
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 SHOWN = 24  # models in the figure
 

@@ -13,9 +13,10 @@ import numpy as np
 from evaluation.calibration import Calibration, calibrate, recalibrate
 from evaluation.decision import DecisionCurve, decision_curve
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Scored, head_on
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 NOTHING = "No run here tested patients that its heads had not seen, so there is nothing to calibrate."
 MEANING = (

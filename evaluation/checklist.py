@@ -13,9 +13,10 @@ from typing import Any
 from evaluation import origin
 from evaluation.assess import Assessment
 from evaluation.metrics import METRICS
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Run, is_table
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 OPEN = "not answered by the run: the authors must say"
 
@@ -138,7 +139,7 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         "internal": each(_split) + (f" Runs that leak: {', '.join(leaks)}." if leaks else ""),
         "external": "None here: every patient is of the cohort that the heads were trained on. evaluate.py --cache scores another.",
         "flow": each(_flow),
-        "performance": f"Mean AUC of the test folds {_range(aucs)} ({len(aucs)} results without a leak), intervals under 'Results'." if enough else few,
+        "performance": f"AUC by fold {_range(aucs)} ({len(aucs)} results without a leak), intervals under 'Results'." if enough else few,
         "diagnostic": "Sensitivity and specificity of each result with intervals, under 'Further metrics'." if enough else few,
         "failures": see("patients"),
         "imbalance": "No class was re-weighted or re-sampled; every patient counts once in training.",

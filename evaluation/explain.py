@@ -21,7 +21,7 @@ from evaluation.metrics import Array
 from evaluation.runs import Run
 from evaluation.sections import Section, Sheet
 from evaluation.submission import write_text
-from evaluation.summary import few, interval_text, number
+from evaluation.summary import interval_text, number
 
 SHOWN = 6  # slices in a figure
 _UP, _DOWN = (
@@ -200,12 +200,12 @@ def _how(e: Explanation) -> str:
 def _worth(a: Assessment) -> str:
     """Whether there is anything but noise to be explained."""
     name, positive = f"{a.head} on {a.sequence}", a.n_positive
-    if few(a):
+    if a.few:
         return (
             f"{name}: with {positive} positive and {a.n_patients - positive} negative patients nobody can say whether it is better than "
             "chance. Take its maps for maps of noise until more patients say otherwise."
         )
-    auc = f"{name}: its mean AUC of the test folds, {interval_text(a.by_fold)},"
+    auc = f"{name}: its AUC by fold, {interval_text(a.by_fold)},"
     if not a.by_fold["low"] > 0.5:
         return f"{auc} has not been shown to be above chance; as far as is known, its maps explain noise."
     return f"{auc} is above chance; whether by anatomy or by a shortcut, a map cannot tell."

@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluation.assess import Assessment
 from evaluation.runs import Run, Scored, head_on
-from evaluation.summary import interval_text, number, trusted
+from evaluation.summary import interval_text, number
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
 _STYLE: dict[Any, Any] = {
@@ -52,7 +52,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
     patients = [a for a in assessments if a.level == "patient"]
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
     runs = len({a.run for a in patients})
-    low, high = (np.array([trusted(a)[end] for a in patients]) for end in ("low", "high"))
+    low, high = (np.array([a.by_fold[end] for a in patients]) for end in ("low", "high"))
     height = 0.9 + 0.4 * len(patients)
     with canvas(5.4, height) as fig:
         ax = fig.subplots()
@@ -64,11 +64,13 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
             name = f"{f'{a.run}: ' * (runs > 1)}{head_on(a.head, a.sequence, ', ')}{' (LEAKS)' * (a.run in leaks)}"
             # above its line, so that a long name takes no room from the axis
             ax.text(0, i - 0.4, name, transform=ax.get_yaxis_transform(), va="center", fontsize=8).set_bbox(_BLANK)
-        ax.plot([], [], "o", color=BLUE, ms=6, label="patient, 95 % interval")
+        ax.plot(
+            [], [], "o", color=BLUE, ms=6, label="patient" if all(a.few for a in patients) else "patient, 95 % interval"
+        )
         if slices:
             ax.plot([], [], "o", mfc="none", mec=ORANGE, ms=6, label="slice")
         ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0, label="chance")
-        ax.set(xlabel="Mean AUC of the test folds", ylim=(len(patients) - 0.5, -0.7), yticks=[])
+        ax.set(xlabel="AUC by fold", ylim=(len(patients) - 0.5, -0.7), yticks=[])
         marks = [
             0.4,
             0.6,
@@ -80,10 +82,16 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
         ax.set_xlim(np.nanmin(marks) - 0.02, np.nanmax(marks) + 0.02)
         ax.spines["left"].set_visible(False)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3)
-        alt = "AUC of every result: " + "; ".join(
-            f"{head_on(a.head, a.sequence)} {interval_text(trusted(a))}" for a in patients
+        alt = "AUC by fold of every result: " + "; ".join(
+            f"{head_on(a.head, a.sequence)} {interval_text(a.by_fold)}" for a in patients
         )
-        return save(fig, folder, "auc", "AUC of every result, with its 95 % interval", alt)
+        return save(
+            fig,
+            folder,
+            "auc",
+            "AUC by fold of every result" + ("" if all(a.few for a in patients) else ", with its 95 % interval"),
+            alt,
+        )
 
 
 def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
@@ -101,8 +109,8 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             ax.plot(*baseline, color=GREY, lw=1, ls="--")
             ax.set(xlabel=names[0], ylabel=names[1], xlim=(0, 1), ylim=(0, 1.02))
             ax.set_box_aspect(1)
-        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)}")
-        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)}")
+        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)} (pooled, repeat 1)", fontsize=9)
+        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)} (pooled, repeat 1)", fontsize=9)
         c = a.confusion
         cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
         axes[2].imshow(cells, cmap="Blues", vmin=0, vmax=max(1, cells.max()) * 1.4)
@@ -127,7 +135,7 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
         which = f"{title}, first repeat" if a.n_repeats == 1 else f"{title}, first repeat of {a.n_repeats}"
         fig.suptitle("\n".join(wrap(which, 70)), fontsize=10)
         alt = (
-            f"{which}. ROC curve with AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
+            f"{which}. ROC curve with pooled AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
             f"precision {number(a.first_repeat['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
             f"positives, {c['tn']} true negatives, {c['fn']} false negatives; histogram of patient scores by label."
         )

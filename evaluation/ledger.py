@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from evaluation.permutation import mean_fold_auc
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import RUN_FORMAT, Run
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import CHOSEN, FEW_PATIENTS, number
+from evaluation.summary import CHOSEN, number
 
 LEDGER = "ledger.csv"
 CHOICES = {"head": "head", "sequence": "sequence", "slices": "slices", "aggregate": "aggregator"}  # column: its title

@@ -11,9 +11,10 @@ import numpy as np
 
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Scored, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 SLICES = 3  # of one patient, below which their ranks are not compared
 COMPARED = (

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.intervals import bootstrap_weights, percentile_interval
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Run, Scored, is_table
 from evaluation.sections import Cell, Section, Sheet
-from evaluation.summary import FEW_PATIENTS, interval_text
+from evaluation.summary import interval_text
 
 FACTORS = {"sequences": "Sequences present", "plane": "Plane", "slices": "Slices that are not blank"}
 _QUANTILES = (0, 0.25, 0.5, 0.75, 1)
