@@ -194,10 +194,12 @@ def audit(args: argparse.Namespace, argv: list[str] | None) -> None:
     sampling = {"replicates": args.replicates, "seed": args.seed}
     words, sections = audit_sections(predictions, splits, slides, patient_number, args.out / "figures", **sampling)
     args.out.mkdir(parents=True, exist_ok=True)
-    origin = provenance(argv)
-    write_json(args.out / "audit.json", words, sections, origin)
-    write_sections(args.out / "audit.html", f"Audit of {args.audit.name}", words, sections, origin)
-    print("\n".join([*sections[0].words, "", *words, "", f"audit: {args.out / 'audit.html'}"]))
+    origin, page = provenance(argv), args.out / "audit.html"
+    replaced = " (in place of the audit that was there)" if page.exists() else ""
+    write_json(args.out / "audit.json", args.audit.name, words, sections, origin)
+    alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
+    write_sections(page, f"Audit of {args.audit.name}", words, sections, origin, alarms)
+    print("\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"]))
 
 
 def score(args: argparse.Namespace, argv: list[str] | None) -> None:

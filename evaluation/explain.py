@@ -19,7 +19,7 @@ from evaluation.assess import Assessment
 from evaluation.figures import Drawing, canvas, save
 from evaluation.metrics import Array
 from evaluation.runs import Run
-from evaluation.sections import Section, Sheet
+from evaluation.sections import Section, Sheet, positive
 from evaluation.submission import write_text
 from evaluation.summary import interval_text, number
 
@@ -139,7 +139,14 @@ def explain_section(
         for e in explanations
     ]
     keys = dict.fromkeys((e.head, e.sequence) for e in explanations)
-    words = [MEANING, OUT_OF_FOLD, *(_worth(assessments[key]) for key in keys)]
+    most = max((a.n_repeats for a in assessments.values()), default=1)
+    one = (
+        f"What is explained is the first of {most} repeats, one head of one fold each; the report's patient table shows the mean over repeats, so "
+        "that its score of a patient differs."
+    )
+    worth = [_worth(assessments[key]) for key in keys]
+    ends = f"Up is towards label 1, {positive(question)}."
+    words = [f"{MEANING} {ends}", OUT_OF_FOLD, *[one] * (most > 1), *worth]
     data = {"question": question, "explanations": [_data(e) for e in explanations]}
     drawings = [drawing(e, folder) for e in explanations]
     return Section("explain", "What the head uses", words, [Sheet("Scores explained", titles, rows)], drawings, data)

@@ -168,10 +168,16 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}{'s' * (n != 1)}"
 
 
-def named(names: Iterable[str], most: int = 8) -> str:
+def unsaid(few: int, results: int) -> str:
+    """That nothing can be said of those results of `results` that have few patients."""
+    of = f"{few} of {results} results" if few < results else "any result" if results > 1 else "this result"
+    return f"Nothing can be said of {of} here: fewer than {FEW_PATIENTS} patients in a class."
+
+
+def named(names: Iterable[str], most: int = 8, comma: str = ", ") -> str:
     """The first names, and how many more there are."""
     listed = list(names)
-    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+    return comma.join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
 def p_said(p: float) -> str:
