@@ -226,6 +226,8 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     wanted = args.sequence if args.sequence is None or fused else tables.named_sequences([args.sequence])[0]
     trained: set[str] = set()
     only = None if fused else wanted
+    if args.submission:
+        one_result(args, wanted)
     predictions = [p for path in args.runs for p in apply_heads(args, path, source, labels, only, trained)]
     predictions = [p for p in predictions if wanted in (None, p.sequence)]
     results = list(dict.fromkeys((p.run, p.head, p.sequence) for p in predictions))
@@ -246,9 +248,6 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
         pages.write_scores_json(args.out / "scores.json", known, warning, source.digest, provenance(argv))
         print("\n".join(table_lines(known, warning, folds=False)))
     if args.submission:
-        if len(results) > 1:
-            choices = "; ".join(f"--head {head} --sequence '{sequence}'" for _, head, sequence in results[:12])
-            raise ValueError(f"a submission takes one head and one sequence; choose one of: {choices}")
         ids, header = tables.ids_of(source.patients, args.sample)
         scores = {p.patient_id: p.score for p in predictions}
         rows, without = submission.submission_rows(scores, header, ids, args.missing_score)
@@ -256,6 +255,20 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
         print(f"{len(rows) - 1} rows: {args.submission}")
         if without:
             print(f"  {len(without)} ids have no score and got {args.missing_score}: {listed(without)}")
+
+
+def one_result(args: argparse.Namespace, sequence: str | None) -> None:
+    """Refuse a submission of several results, before anything is scored."""
+    from evaluation.runs import read_run
+    from evaluation.summary import named
+
+    runs = [read_run(path) for path in args.runs]
+    keys = [s.key[1:] for run in runs for s in run.scored if s.sequence != run.about.get("shortcuts")]
+    found = [f"--head {h} --sequence '{q}'" for h, q in keys if args.head in (None, h) and sequence in (None, q)]
+    if len(found) > 1:
+        raise ValueError(
+            f"a submission takes one head and one sequence of one run; choose one of: {named(found, 12, '; ')}"
+        )
 
 
 def apply_heads(
@@ -271,13 +284,19 @@ def apply_heads(
     `sequence` : only the heads of this one, if it is given; `trained` collects patients that a head was trained on.
     """
     from evaluation.patients import Prediction, aggregate, fuse_scores
-    from evaluation.runs import read_run
+    from evaluation.runs import is_table, read_run
     from features import duplicates
     from features import labels as label_files
     from features import table as tables
     from heads import bundle
 
     run = read_run(path)
+    if is_table(run.about) != source.is_csv:
+        kinds = ("a cache (.h5) of features of images", "a CSV with a row per patient")
+        mine, theirs = kinds if source.is_csv else kinds[::-1]
+        raise ValueError(
+            f"{path} was trained on {mine}; --cache {args.cache} is {theirs}. Give the same kind, with the same columns"
+        )
     notes: list[str] = []
     predictions: list[Prediction] = []
     for file in sorted((path / "heads").glob("*.npz")):
