@@ -253,13 +253,14 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     baseline = shortcut_predictions(args, source, sequences, joined.labels, heads, folds)
     predictions += baseline
 
+    described = describe(args, argv, source, joined, trained, leak)
     about = {
-        **describe(args, argv, source, joined, trained, leak),
+        **described,
         "shortcuts": baseline[0].sequence if baseline else None,
         "availability": None if source.is_csv else shortcuts.availability(source),
         "sequences": sequences,
         "tuning": nested.about() if args.tune else None,
-        "looks": ledger.looks(args.out, joined.labels, n_results),
+        "looks": ledger.looks(args.out, described, n_results),
         "folds": [{"repeat": f.repeat, "fold": f.fold, "test": f.test} for f in folds],
         "duplicates": {**duplicates.describe(pairs, joined.labels), "separated": separated(folds, groups)},
     }
@@ -503,6 +504,9 @@ def shortcut_predictions(
         return []
     table = shortcut_table(source, sequences).of_patients(list(labels))
     splits = {table.sequence: row_splits(folds, table.patient, table.view)}
+    say(
+        f"  fitting {len(light) * len(splits[table.sequence])} times: {', '.join(h.name for h in light)} on how the scans were made"
+    )
     results = cross_fit(light, [table], labels, splits, seed=args.seed, jobs=args.jobs)
     return patient_predictions(args.out.name, results, {table.sequence: table}, labels, "mean")
 
