@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,8 @@ from evaluation.summary import interval_text, number
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
 _STYLE: dict[Any, Any] = {
-    "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 10,
     "svg.fonttype": "none",
     "svg.hashsalt": "mgmt-radiogenomics",  # the same figure gives the same file
     "legend.frameon": False,
@@ -96,7 +94,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
 
 def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
     """ROC and precision-recall with bands, the confusion matrix, and the histogram of scores of one result."""
-    with canvas(5.4, 5.2) as fig:
+    with canvas(5.4, 5.4, size=11) as fig:  # legible on a phone too
         fig.get_layout_engine().set(hspace=0.08)  # room for the titles of the lower row
         axes = fig.subplots(2, 2).ravel()
         for ax, curve, names, baseline in (
@@ -109,8 +107,8 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             ax.plot(*baseline, color=GREY, lw=1, ls="--")
             ax.set(xlabel=names[0], ylabel=names[1], xlim=(0, 1), ylim=(0, 1.02))
             ax.set_box_aspect(1)
-        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)} (pooled, repeat 1)", fontsize=9)
-        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)} (pooled, repeat 1)", fontsize=9)
+        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)} (pooled)")
+        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)} (pooled)")
         c = a.confusion
         cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
         axes[2].imshow(cells, cmap="Blues", vmin=0, vmax=max(1, cells.max()) * 1.4)
@@ -125,15 +123,16 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
         bins = np.linspace(0, 1, 21)
         for label, colour in ((0, GREY), (1, ORANGE)):
             mine = scored.scores[0][known & (scored.y == label)]
-            if len(mine):  # density, so that a small class can be seen beside a large one
-                axes[3].hist(mine, bins, density=True, color=colour, alpha=0.65, label=f"label {label}")
-        axes[3].set(xlabel="Patient score", ylabel="Density within label", xlim=(0, 1), title="Scores")
+            if len(mine):  # shares, so that a small class can be seen beside a large one
+                share = np.full(len(mine), 100 / len(mine))
+                axes[3].hist(mine, bins, weights=share, color=colour, alpha=0.65, label=f"{label} (n = {len(mine)})")
+        axes[3].set(xlabel="Patient score", ylabel="% of the label's patients", xlim=(0, 1), title="Scores by label")
         axes[3].set_box_aspect(1)
         axes[3].set_ylim(top=1.35 * axes[3].get_ylim()[1])  # room for the legend
-        axes[3].legend(fontsize=8, loc="upper center", ncols=2)
+        axes[3].legend(fontsize=9, loc="upper center", ncols=2, handlelength=0.8, handletextpad=0.4, columnspacing=0.8)
         title = f"{a.run}: {head_on(a.head, a.sequence, ', ')}"
         which = f"{title}, first repeat" if a.n_repeats == 1 else f"{title}, first repeat of {a.n_repeats}"
-        fig.suptitle("\n".join(wrap(which, 70)), fontsize=10)
+        fig.suptitle("\n".join(wrap(which, 60)), fontsize=11)
         alt = (
             f"{which}. ROC curve with pooled AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
             f"precision {number(a.first_repeat['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
@@ -152,7 +151,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
         for c in run.curves:
             if (c["head"], c["sequence"]) == (head, sequence):
                 folds.setdefault((c["repeat"], c["fold"]), []).append(c)
-        with canvas(7.2, 2.5) as fig:
+        with canvas(5.4, 2.5) as fig:
             for ax, quantity in zip(fig.subplots(1, 2), ("loss", "accuracy"), strict=True):
                 for i, rows in enumerate(folds.values()):
                     epochs = [int(r["epoch"]) for r in rows]
@@ -175,7 +174,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
                             label=None if i else watched,
                         )
                 ax.set(xlabel="Epoch", ylabel=quantity.capitalize())
-                ax.set_ylim(0, 1.02 if quantity == "accuracy" else None)
+                ax.set_ylim(0, 1.02 if quantity == "accuracy" else _top(folds.values()))
             ax.legend(fontsize=8)
             title = f"{run.name}: training of {head_on(head, sequence, ', ')}"
             both = any(rows[0]["val_loss"] for rows in folds.values())
@@ -184,13 +183,19 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
     return out
 
 
+def _top(folds: Iterable[Sequence[Mapping[str, str]]]) -> float:
+    """The end of the axis of losses: a few epochs of one fold may lie above, so that the others can be seen."""
+    losses = [float(r[k]) for rows in folds for r in rows for k in ("loss", "val_loss") if r[k]]
+    return 1.05 * min(max(losses), 3 * float(np.quantile(losses, 0.9)))
+
+
 @contextmanager
-def canvas(width: float, height: float) -> Iterator[Any]:
-    """`with canvas(width, height) as fig`: a matplotlib Figure in inches, in the style of the report."""
+def canvas(width: float, height: float, size: float = 9) -> Iterator[Any]:
+    """`with canvas(width, height) as fig`: a matplotlib Figure in inches, in the style of the report, its letters `size` points."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(_STYLE | {"font.size": size, "axes.titlesize": size + 1}):
         yield Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 

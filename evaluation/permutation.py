@@ -36,8 +36,8 @@ class Shuffled:
     def said(self) -> str:
         """p in words, with the least that this number of shuffles can give."""
         n = len(self.null)
-        least = ", the least that they can give" * (self.p <= 1 / (n + 1))
-        return f"{p_said(self.p)}, one-sided, over {n} shuffles of the labels{least}"
+        least = " (the least that they can give)" * (self.p <= 1 / (n + 1))
+        return f"{p_said(self.p)}{least}, one-sided, over {n} shuffles of the labels"
 
     @property
     def band(self) -> tuple[float, float]:

@@ -30,13 +30,18 @@ def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks:
         ]
         for name, a in zip(_names(patients, leaks), patients, strict=True)
     ]
+    most = max((a.replicates for a in patients), default=0)
     words = [
         "AUC by fold: the AUC of each test fold, averaged; each is computed within one model, and the interval allows for other patients, who "
         "would also have made other models. AUC pooled: all out-of-fold scores in one ranking, which compares scores of "
         "different fold models and is biased below 0.5 where there is nothing to find. Majority: the accuracy of always "
         "guessing the larger class.",
-        f"Intervals: 95 %; of the accuracy, percentile bootstrap over patients within each class, "
-        f"{max((a.replicates for a in patients), default=0)} replicates. {_calls(patients)}",
+        (
+            f"Intervals: 95 %; of the accuracy, percentile bootstrap over patients within each class, {most} replicates. "
+            if most
+            else ""
+        )
+        + _calls(patients),
         *_withheld(patients),
     ]
     columns = ("Result", "Patients (positive)", "AUC by fold", "AUC pooled", "Accuracy", "Majority")

@@ -108,12 +108,16 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
     auc, k = best.by_fold, 1 if len(nested) == 1 else len(results)
     positive, negative = best.n_positive, best.n_patients - best.n_positive
     several = [a.run for a in results]
-    others = [
-        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}, {shuffled[key]}"
+    told = {
+        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}": shuffled[
+            key
+        ]
         for a in results
         if (key := (a.run, a.head, a.sequence)) in shuffled
-    ]
-    against = f"Against heads that were trained on shuffled labels: {'; '.join(others)}."
+    }
+    others = [f"{name}, {said.partition(', ')[0]}" for name, said in told.items()]
+    how = "; ".join(dict.fromkeys(said.partition(", ")[2] for said in told.values()))  # once for all
+    against = f"Against heads that were trained on shuffled labels{f' ({how})' * bool(how)}: {'; '.join(others)}."
     if best.few:
         out = [
             f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "

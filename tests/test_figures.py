@@ -94,7 +94,7 @@ def test_the_panels_tell_auc_average_precision_and_the_four_cells(tmp_path: Path
     assert f"first repeat. ROC curve with pooled AUC {number(a.first_repeat['auc'])};" in d.alt
     assert f"average precision {number(a.first_repeat['average_precision'])};" in d.alt
     drawn = words(tmp_path, d.name)
-    assert f"ROC, AUC {a.values['auc']['estimate']:.2f} (pooled, repeat 1)" in drawn
+    assert f"ROC, AUC {a.values['auc']['estimate']:.2f} (pooled)" in drawn
     assert "Patients, threshold 0.5" in drawn
     assert " 9 6 4 11 " in drawn, "rows are the labels, columns the calls: tn fp / fn tp"
 
