@@ -310,11 +310,15 @@ def apply_heads(
                 f"{about['head']} needs {', '.join(lacking)}, which {args.cache} does not have; extract it, or choose "
                 "another --sequence"
             )
-        options = {"slices": about["slices"], "keep_blank": about["keep_blank"]}
+        options = tables.selection(about)
         parts = [tables.load(source, q, **options) for q in about["parts"]]
         notes += bundle.check_features(about, source.settings, parts[0].columns)
         trained_on = label_files.match_ids(source.patients, about["train_patients"], "the training patients")
-        whole = parts if about["slices"] == "all" else [tables.load(source, q) for q in about["parts"]]
+        whole = (
+            parts
+            if about["slices"] == "all" and not options["planes"]
+            else [tables.load(source, q) for q in about["parts"]]
+        )
         found = [p for p in duplicates.known_patients(whole, b.fingerprint) if trained_on.get(p.a) != p.b]
         copies = [f"{new} is {old} of the training: {what}" for (new, old), what in duplicates.sentences(found).items()]
         if not args.allow_trained:
@@ -348,6 +352,7 @@ def explain(args: argparse.Namespace, argv: list[str] | None) -> None:
     from features import viewing
     from features.labels import match_ids
     from features.provenance import provenance
+    from features.table import selection
     from heads import bundle
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -369,8 +374,7 @@ def explain(args: argparse.Namespace, argv: list[str] | None) -> None:
         about = own[0].about
         notes = bundle.check_features(about, {**settings, **embed.settings, "precision": embed.precision}, [])
         print("\n".join(notes), end="\n" if notes else "")
-        options = {"slices": about["slices"], "keep_blank": about["keep_blank"]}
-        images, ids = viewing.images_of(series[patient, sequence], settings, **options)
+        images, ids = viewing.images_of(series[patient, sequence], settings, **selection(about))
         activations = embed.maps(images)
         for b in own:
             about, f = b.about, b.fitted

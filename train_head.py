@@ -17,6 +17,7 @@ from features.lock import held
 from features.stopping import exit_status, terminable
 
 DEFAULT_PERMUTATIONS = 200
+PLANES = ("axial", "coronal", "sagittal", "unknown")
 AGGREGATORS = ("mean", "median", "max", "topk", "noisy-or", "logit-mean")
 
 
@@ -51,6 +52,13 @@ def parser() -> argparse.ArgumentParser:
         default="all",
         metavar="all|central|first|largest|middle:N",
         help="slices of each series (default: all)",
+    )
+    g.add_argument(
+        "--plane",
+        nargs="+",
+        choices=PLANES,
+        metavar="P",
+        help=f"only slices of these planes: {', '.join(PLANES)} (default: all)",
     )
     g.add_argument("--keep-blank", action="store_true", help="train and score on blank slices too")
     g.add_argument("--unit", default="slice", choices=("slice", "patient"), help="rows of the heads (default: slice)")
@@ -181,19 +189,23 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         )
     say("\n".join(joined.lines))
 
-    about_slices = args.slices != "all" or args.split == "slice" or args.demonstrate_leak
+    about_slices = args.slices != "all" or args.plane or args.split == "slice" or args.demonstrate_leak
     if source.is_csv and (args.sequence or args.fuse or about_slices):
         raise ValueError(
             f"{args.features} is a table of patients; it has no sequences and slices for --sequence, --fuse, --slices, "
-            "--split slice or --demonstrate-leak"
+            "--plane, --split slice or --demonstrate-leak"
         )
     sequences = source.sequences if args.sequence is None else tables.named_sequences(args.sequence)
     per_patient = args.unit == "patient" or source.is_csv
     trained, whole = [], []
     for sequence in sequences:
-        options = {"patients": list(joined.labels), "keep_blank": args.keep_blank}
+        options = {"patients": list(joined.labels), "keep_blank": args.keep_blank, "planes": args.plane}
         table = tables.load(source, sequence, slices=args.slices, **options)
-        every = table if args.slices == "all" else tables.load(source, sequence, patients=list(joined.labels))
+        every = (
+            table
+            if args.slices == "all" and not args.plane
+            else tables.load(source, sequence, patients=list(joined.labels))
+        )
         whole.append(every)
         trained.append(tables.pool(table) if per_patient else table)
         if table.missing:
@@ -218,6 +230,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "unit": "patient" if per_patient else "slice",
         "slices": args.slices,
         "keep_blank": args.keep_blank,
+        "planes": args.plane,
         "aggregate": args.aggregate,
         "features": source.settings,
         "table_columns": by_name[sequences[0]].columns,
@@ -319,7 +332,7 @@ def tuning_tables(
     by_key = {(t.sequence, args.slices): t for t in trained}
     if args.unit == "slice" and not source.is_csv:
         for sequence, slices in [(q, s) for s in SLICES if s != args.slices for q in sequences]:
-            options = {"patients": list(labels), "keep_blank": args.keep_blank}
+            options = {"patients": list(labels), "keep_blank": args.keep_blank, "planes": args.plane}
             by_key[sequence, slices] = tables.load(source, sequence, slices=slices, **options)
     return by_key
 
