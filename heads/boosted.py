@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.standardise import Floats, Standardiser
+from heads.standardise import ROWS_AT_ONCE, Floats, Matrix, Standardiser
 
 BIN_SAMPLE = (
     10_000  # training rows that the 255 bins of a column are taken from; sorting all of them takes longer than it helps
@@ -22,12 +22,14 @@ class FittedBoosted:
     standardise: Standardiser
     model: str
 
-    def scores(self, X: Floats) -> NDArray[np.float64]:
+    def scores(self, X: Matrix) -> NDArray[np.float64]:
         """(n, d) -> (n,) probability of the positive class."""
         import lightgbm
 
-        booster = lightgbm.Booster(model_str=self.model)
-        return np.asarray(booster.predict(self.standardise(X), num_threads=1), np.float64)
+        booster, out = lightgbm.Booster(model_str=self.model), np.empty(len(X))
+        for rows, Z in self.standardise.blocks(X):
+            out[rows] = booster.predict(Z, num_threads=1)
+        return out
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `from_arrays` needs to make this head again."""
@@ -52,7 +54,7 @@ class Boosted:
 
     def fit(
         self,
-        X: Floats,
+        X: Matrix,
         y: NDArray[np.int_],
         weight: Floats,
         *,
@@ -82,6 +84,28 @@ class Boosted:
             "bin_construct_sample_cnt": BIN_SAMPLE,
             "verbosity": -1,
         }
-        data = lightgbm.Dataset(standardise(X), y, weight=weight, params=parameters)
+        data = _binned(standardise, X, y, weight, parameters)
         booster = lightgbm.train(parameters, data, self.rounds)
         return FittedBoosted(standardise, booster.model_to_string()), []
+
+
+def _binned(standardise: Standardiser, X: Matrix, y: NDArray[np.int_], weight: Floats, parameters: Any) -> Any:
+    """LightGBM's data set of the standardised rows, made block by block: the one that it makes of a whole matrix."""
+    import lightgbm
+
+    class Blocks(lightgbm.Sequence):  # type: ignore[misc]
+        batch_size = ROWS_AT_ONCE
+
+        def __len__(self) -> int:
+            return len(X)
+
+        def __getitem__(self, some: Any) -> Any:
+            if isinstance(some, slice):
+                return standardise(X[some])
+            return standardise(X[int(some) : int(some) + 1])[0].astype(np.float64)  # a row that bins are taken from
+
+    class Dataset(lightgbm.Dataset):  # type: ignore[misc]
+        def get_params(self) -> Any:
+            return parameters  # the seed, threads and silence too, as where a matrix is given
+
+    return Dataset(Blocks(), y, weight=weight, params=parameters)

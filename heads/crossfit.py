@@ -17,7 +17,7 @@ from heads.boosted import Boosted, FittedBoosted
 from heads.dense import Dense, FittedDense
 from heads.folds import RowSplit
 from heads.logistic import FittedLogistic, Logistic
-from heads.standardise import Floats
+from heads.standardise import Floats, Matrix, Part
 
 Head = Logistic | Boosted | Dense
 Fitted = FittedLogistic | FittedBoosted | FittedDense
@@ -137,7 +137,7 @@ def patient_weights(patient: NDArray[Any]) -> NDArray[np.float64]:
 def _fit(
     head: Head,
     sequence: str,
-    X: Floats,
+    X: Matrix,
     y: NDArray[np.int_],
     patient: NDArray[Any],
     view: NDArray[np.int16],
@@ -155,7 +155,7 @@ def _fit(
 @cache
 def _thread_pools() -> Any:
     """The libraries whose threads are held to one; looked for once, since that takes longer than a small fit."""
-    import sklearn.linear_model  # noqa: F401 (loads the linear algebra that is to be found)
+    import scipy.linalg  # noqa: F401 (loads the linear algebra that is to be found)
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -178,9 +178,9 @@ def _fit_and_score(
         if head.name != "dense":  # only the dense head watches validation rows; the others do not see them
             rows, validation = split.train, None
     own_seed = _seed(seed, head.name, sequence, split.repeat, split.fold)
-    fitted, curve = _fit(head, sequence, X[rows], y[rows], patient[rows], view[rows], own_seed, validation)
+    fitted, curve = _fit(head, sequence, Part(X, rows), y[rows], patient[rows], view[rows], own_seed, validation)
     kept = fitted if isinstance(fitted, FittedLogistic) else None
-    scores = fitted.scores(X[split.test])
+    scores = fitted.scores(Part(X, split.test))
     return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, scores, curve, kept)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.standardise import Floats, Standardiser
+from heads.standardise import Floats, Matrix, Part, Standardiser
 
 OPTIMIZERS = ("rmsprop", "adam", "sgd")
 VALIDATION_SHARE = 0.15  # of the training patients, watched by early stopping
 PATIENCE = 8  # epochs
-ROWS_AT_ONCE = 4096
+LENGTHS = 4096  # of which the numbers of rows are multiples, for the compiler
 
 
 @dataclass
@@ -27,12 +27,13 @@ class FittedDense:
     kernels: list[NDArray[np.float32]]
     biases: list[NDArray[np.float32]]
 
-    def scores(self, X: Floats) -> NDArray[np.float64]:
+    def scores(self, X: Matrix) -> NDArray[np.float64]:
         """(n, d) -> (n,) probability of the positive class."""
-        h = self.standardise(X)
-        for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
-            h = np.maximum(h @ kernel + bias, 0)
-        z = (h @ self.kernels[-1] + self.biases[-1])[:, 0].astype(np.float64)
+        z = np.empty(len(X))
+        for rows, h in self.standardise.blocks(X):
+            for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
+                h = np.maximum(h @ kernel + bias, 0)
+            z[rows] = (h @ self.kernels[-1] + self.biases[-1])[:, 0]
         return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -63,7 +64,7 @@ class Dense:
 
     def fit(
         self,
-        X: Floats,
+        X: Matrix,
         y: NDArray[np.int_],
         weight: Floats,
         *,
@@ -82,7 +83,7 @@ class Dense:
             validation = inner_validation(y, patient, seed)
         held = np.zeros(len(y), bool)
         held[validation] = True
-        standardise = Standardiser.fit(X[~held], weight[~held])
+        standardise = Standardiser.fit(Part(X, np.flatnonzero(~held)), weight[~held])
         weight = weight / weight.mean()  # so that the learning rate means the same for any number of slices
         net = _Network(X.shape[1], self, seed)
         watched = held if view is None else held & (view == 0)  # nothing is scored on augmented views
@@ -160,16 +161,18 @@ class _Network:
         return [np.asarray(v) for v in self._state[0]]
 
 
-def _rows(standardise: Standardiser, X: Floats, y: NDArray[np.int_], w: Floats, rows: NDArray[np.intp]) -> Any:
+def _rows(standardise: Standardiser, X: Matrix, y: NDArray[np.int_], w: Floats, rows: NDArray[np.intp]) -> Any:
     """Standardised rows, labels and weights as tensors, filled up with rows of no weight to a length that other folds share.
 
     XLA compiles for a length, so that folds of a few slices more or less are not to differ in it.
     """
     import tensorflow as tf
 
-    n = -(-max(1, len(rows)) // ROWS_AT_ONCE) * ROWS_AT_ONCE
+    n = -(-max(1, len(rows)) // LENGTHS) * LENGTHS
     Z, labels, weights = (np.zeros(shape, np.float32) for shape in ((n, X.shape[1]), n, n))
-    Z[: len(rows)], labels[: len(rows)], weights[: len(rows)] = standardise(X[rows]), y[rows], w[rows]
+    labels[: len(rows)], weights[: len(rows)] = y[rows], w[rows]
+    for some, block in standardise.blocks(Part(X, rows)):
+        Z[some] = block
     return tuple(tf.convert_to_tensor(a) for a in (Z, labels, weights))
 
 

@@ -1,4 +1,4 @@
-"""Standardised L2-penalised logistic regression (scikit-learn, lbfgs)."""
+"""Standardised L2-penalised logistic regression (L-BFGS of SciPy), block by block of a table that is never copied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.standardise import Floats, Standardiser
+from heads.standardise import Floats, Matrix, Standardiser
+
+ROUNDS = 2000
 
 
 @dataclass
@@ -19,10 +21,12 @@ class FittedLogistic:
     coef: NDArray[np.float64]
     intercept: float
 
-    def scores(self, X: Floats) -> NDArray[np.float64]:
+    def scores(self, X: Matrix) -> NDArray[np.float64]:
         """(n, d) -> (n,) probability of the positive class."""
-        z = self.standardise(X) @ self.coef + self.intercept
-        return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))  # the logistic function, without overflow
+        z = np.empty(len(X))
+        for rows, Z in self.standardise.blocks(X):
+            z[rows] = Z @ self.coef + self.intercept
+        return _probability(z)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `from_arrays` needs to make this head again."""
@@ -48,7 +52,7 @@ class Logistic:
 
     def fit(
         self,
-        X: Floats,
+        X: Matrix,
         y: NDArray[np.int_],
         weight: Floats,
         *,
@@ -57,10 +61,36 @@ class Logistic:
         view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,
     ) -> tuple[FittedLogistic, list[dict[str, float]]]:
-        """Fit on all rows; nothing is drawn at random and no validation rows are needed. No training curve."""
-        from sklearn.linear_model import LogisticRegression
+        """Fit on all rows; nothing is drawn at random and no validation rows are needed. No training curve.
 
-        standardise = Standardiser.fit(X, weight)
-        model = LogisticRegression(C=self.C, max_iter=2000, tol=1e-5)
-        model.fit(standardise(X).astype(np.float64), y, sample_weight=weight)
-        return FittedLogistic(standardise, model.coef_[0], float(model.intercept_[0])), []
+        Raises ValueError where it does not converge.
+        """
+        from scipy.optimize import minimize
+
+        standardise, w = Standardiser.fit(X, weight), weight.astype(np.float64)
+
+        def loss(v: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            """Mean loss of a patient with its penalty, and its gradient, at the coefficients and the intercept `v`."""
+            pull = v / (self.C * w.sum())
+            pull[-1] = 0  # the intercept has no penalty
+            value, gradient = 0.5 * pull @ v, pull
+            for rows, Z in standardise.blocks(X):
+                block = Z.astype(np.float64)
+                z, part = block @ v[:-1] + v[-1], w[rows] / w.sum()
+                residual = part * (_probability(z) - y[rows])
+                value += part @ (np.logaddexp(0, z) - y[rows] * z)
+                gradient[:-1] += residual @ block
+                gradient[-1] += residual.sum()
+            return float(value), gradient
+
+        options = {"maxiter": ROUNDS, "maxls": 50, "gtol": 1e-5, "ftol": 64 * np.finfo(float).eps}
+        found = minimize(loss, np.zeros(X.shape[1] + 1), jac=True, method="L-BFGS-B", options=options)
+        if not found.success:
+            raise ValueError(
+                f"the logistic head did not converge ({found.message}); a smaller --C than {self.C:g} is needed"
+            )
+        return FittedLogistic(standardise, found.x[:-1], float(found.x[-1])), []
+
+
+def _probability(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * z))  # the logistic function, without overflow

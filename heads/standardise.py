@@ -1,4 +1,4 @@
-"""Mean imputation and scaling to zero mean and unit variance, fitted on training rows only."""
+"""Mean imputation and scaling to zero mean and unit variance, fitted on training rows only, block by block of a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
-_BLOCK = 512  # rows, which stay in the processor's own memory while they are summed
+ROWS_AT_ONCE = 512  # which stay in the processor's own memory while they are worked on
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table, copied only where they are asked for: folds share one table in memory.
+
+    X : (n, d) floats or a part of a table; rows : (m,) which of them, in this order
+    """
+
+    X: Floats | Part
+    rows: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, d)."""
+        return len(self.rows), self.X.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, some: slice | NDArray[Any]) -> Floats:
+        """A copy of some of the rows."""
+        return self.X[self.rows[some]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """A copy of all of them, for whoever needs one."""
+        return self[:].astype(dtype or np.float32, copy=False)
+
+
+Matrix = Floats | Part
 
 
 @dataclass
@@ -21,10 +51,9 @@ class Standardiser:
     scale: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, X: Floats, weight: Floats) -> Standardiser:
+    def fit(cls, X: Matrix, weight: Floats) -> Standardiser:
         """Weighted moments of (n, d) rows with (n,) weights; NaN is left out column by column."""
         w = weight.astype(np.float64)
-        # Block by block, so that no second table in float64 is made.
         total, first, second = (np.zeros(X.shape[1]) for _ in range(3))
         for block, known, part in _blocks(X, w):
             total += part @ known
@@ -42,14 +71,23 @@ class Standardiser:
         """(n, d) -> (n, d) float32 without NaN."""
         Z = X.astype(np.float32, copy=False) - self.mean
         Z /= self.scale
-        return np.asarray(np.nan_to_num(Z, copy=False, nan=0.0))
+        return np.asarray(Z if np.isfinite(Z).all() else np.nan_to_num(Z, copy=False, nan=0.0))
+
+    def blocks(self, X: Matrix) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Which rows, and those rows standardised, until all have come."""
+        for rows in _slices(len(X)):
+            yield rows, self(X[rows])
 
 
-def _blocks(X: Floats, w: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.float64], Any, NDArray[np.float64]]]:
+def _blocks(X: Matrix, w: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.float64], Any, NDArray[np.float64]]]:
     """(rows in float64 with 0 where a value is missing, which are known, their weights)."""
-    for start in range(0, len(X), _BLOCK):
-        block = X[start : start + _BLOCK].astype(np.float64)
+    for rows in _slices(len(X)):
+        block = X[rows].astype(np.float64)
         known = ~np.isnan(block)
         if not known.all():
             block[~known] = 0
-        yield block, known, w[start : start + _BLOCK]
+        yield block, known, w[rows]
+
+
+def _slices(n: int) -> Iterator[slice]:
+    return (slice(start, min(n, start + ROWS_AT_ONCE)) for start in range(0, n, ROWS_AT_ONCE))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from heads.boosted import Boosted, FittedBoosted
+from heads.boosted import BIN_SAMPLE, Boosted, FittedBoosted
 from heads.crossfit import patient_weights
-from heads.standardise import Standardiser
+from heads.standardise import Part, Standardiser
 
 RNG = np.random.default_rng(5)
 N = 60
@@ -68,3 +69,21 @@ def test_its_arrays_make_it_again() -> None:
     arrays = fitted.arrays()
     assert arrays["model"].dtype == np.uint8
     assert np.array_equal(FittedBoosted.from_arrays(arrays).scores(NEW), fitted.scores(NEW))
+
+
+@pytest.mark.parametrize("n", [60_000, 200])
+def test_a_part_of_a_table_gives_the_trees_of_a_matrix(n: int, capfd: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(7)
+    table = rng.normal(size=(2 * n, 3)).astype(np.float32)
+    table[::5, 1], rows = np.nan, np.arange(1, 2 * n, 2)
+    y, w = (table[rows, 0] > 0).astype(int), np.full(n, 0.1)
+    fitted, _ = Boosted(rounds=3).fit(Part(table, rows), y, w, patient=y, seed=1)
+    assert "".join(capfd.readouterr()) == "", "LightGBM says nothing"
+    parameters = {
+        "objective": "binary", "learning_rate": 0.05, "num_leaves": 8, "feature_fraction": 0.3, "min_data_in_leaf": 1,
+        "min_sum_hessian_in_leaf": min(1.25, 0.0125 * w.sum()), "lambda_l2": 1.0, "seed": 1, "deterministic": True, "force_col_wise": True,
+        "num_threads": 1, "bin_construct_sample_cnt": BIN_SAMPLE, "verbosity": -1,
+    }  # fmt: skip
+    matrix = lightgbm.Dataset(fitted.standardise(table[rows]), y, weight=w, params=parameters)
+    assert fitted.model == lightgbm.train(parameters, matrix, 3).model_to_string()
+    assert roc_auc_score(y, fitted.scores(Part(table, rows))) > 0.99

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,14 +50,14 @@ class SpyHead:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def fit(self, X: Any, y: Any, weight: Any, *, patient: Any, seed: int, view: Any, validation: Any = None) -> Any:
-        rows = X[:, 0].astype(int)
+        rows = np.asarray(X)[:, 0].astype(int)
         self.calls.append(
             {"rows": rows, "y": y, "weight": weight, "patient": patient, "seed": seed, "view": view, "val": validation}
         )
         return self, []
 
     def scores(self, X: Any) -> Any:
-        return X[:, 0].astype(float)
+        return np.asarray(X)[:, 0].astype(float)
 
 
 def spied(t: Rows, splits: list[RowSplit], head: SpyHead) -> list[FoldScores]:
@@ -246,3 +247,17 @@ def test_the_machine_is_not_changed_by_a_fit() -> None:
     results_of(["logistic", "boosted"], jobs=1)
     assert dict(os.environ) == before
     assert np.random.get_state()[1].tolist() == state  # type: ignore[index, union-attr] # noqa: NPY002
+
+
+def test_folds_share_one_table_in_memory() -> None:
+    t = table()
+    t = Rows("FLAIR", t.X.repeat(100, axis=0), t.patient.repeat(100), t.view.repeat(100))
+    heads = [QUICK["logistic"]]
+    cross_fit(heads, [table()], LABELS, {"FLAIR": splits_of(table())}, seed=0)  # imports are not to be counted
+    tracemalloc.start()
+    try:
+        cross_fit(heads, [t], LABELS, {"FLAIR": splits_of(t)}, seed=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < t.X.nbytes

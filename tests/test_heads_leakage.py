@@ -38,7 +38,7 @@ class SpyHead:
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def fit(self, X: Any, y: Any, weight: Any, *, patient: Any, seed: int, view: Any, validation: Any = None) -> Any:
-        self.calls.append({"rows": X[:, 0].astype(int), "y": y, "patient": patient, "seed": seed})
+        self.calls.append({"rows": np.asarray(X)[:, 0].astype(int), "y": y, "patient": patient, "seed": seed})
         return self, []
 
     def scores(self, X: Any) -> Any:

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from heads.crossfit import patient_weights
 from heads.logistic import FittedLogistic, Logistic
-from heads.standardise import Standardiser
+from heads.standardise import Part, Standardiser
 
 RNG = np.random.default_rng(5)
 PATIENT = np.repeat([f"p{i}" for i in range(12)], RNG.integers(1, 9, 12))
@@ -63,3 +63,23 @@ def test_extreme_inputs_overflow_nothing() -> None:
     plain = Standardiser(np.zeros(1, np.float32), np.ones(1, np.float32))
     scores = FittedLogistic(plain, np.array([1.0]), 0.0).scores(np.array([[-1e5], [0], [1e5]], np.float32))
     assert scores.tolist() == [0, 0.5, 1]
+
+
+def test_many_rows_are_fitted_as_scikit_learn_does_on_a_copy_of_them() -> None:
+    rng = np.random.default_rng(6)
+    patient = np.repeat(np.arange(60).astype(str), 25)
+    y = np.repeat(np.arange(60) % 2, 25)
+    table = (rng.normal(size=(3000, 8)) + 0.4 * np.repeat(y, 2)[:, None] * (np.arange(8) < 2)).astype(np.float32)
+    rows, w = np.arange(0, 3000, 2), patient_weights(patient)
+    fitted, _ = Logistic(C=0.1).fit(Part(table, rows), y, w, patient=patient, seed=0)
+    Z = fitted.standardise(table[rows]).astype(float)
+    theirs = LogisticRegression(C=0.1, max_iter=5000, tol=1e-5).fit(Z, y, sample_weight=w)
+    assert fitted.coef == pytest.approx(theirs.coef_[0], abs=1e-6)
+    assert fitted.intercept == pytest.approx(theirs.intercept_[0], abs=1e-6)
+    assert fitted.scores(Part(table, rows)) == pytest.approx(theirs.predict_proba(Z)[:, 1], abs=1e-6)
+
+
+def test_a_fit_that_does_not_converge_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heads.logistic.ROUNDS", 1)
+    with pytest.raises(ValueError, match=r"did not converge .* a smaller --C than 100 is needed"):
+        fit(X, Y, PATIENT, C=100)

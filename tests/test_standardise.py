@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from heads.standardise import Standardiser
+from heads.standardise import Part, Standardiser
 
 
 def test_moments_are_those_of_scikit_learn_with_sample_weights() -> None:
@@ -67,3 +67,28 @@ def test_the_rows_given_are_not_changed() -> None:
     before = X.copy()
     Standardiser.fit(X, np.ones(2))(X)
     assert np.array_equal(X, before, equal_nan=True)
+
+
+def test_a_part_of_a_table_is_its_rows() -> None:
+    X = np.arange(60, dtype=np.float32).reshape(20, 3)
+    rows = np.array([3, 4, 9, 17])
+    part = Part(X, rows)
+    assert (part.shape, len(part)) == ((4, 3), 4)
+    assert np.array_equal(part[1:3], X[[4, 9]])
+    assert np.array_equal(np.asarray(part), X[rows])
+    assert np.array_equal(Part(part, np.array([0, 3]))[:], X[[3, 17]])
+
+
+@pytest.mark.parametrize("n", [1, 511, 512, 513, 1500])
+def test_blocks_are_the_whole_table_in_order(n: int) -> None:
+    X = np.random.default_rng(2).normal(size=(2 * n, 3)).astype(np.float32)
+    X[::7, 1] = np.nan
+    part = Part(X, np.arange(0, 2 * n, 2))
+    w = np.random.default_rng(3).random(n)
+    s, whole = Standardiser.fit(part, w), Standardiser.fit(X[::2], w)
+    assert np.array_equal(s.mean, whole.mean, equal_nan=True)
+    assert np.array_equal(s.scale, whole.scale)
+    blocks = list(s.blocks(part))
+    assert max(len(Z) for _, Z in blocks) <= 512
+    assert np.array_equal(np.concatenate([Z for _, Z in blocks]), s(X[::2]))
+    assert np.array_equal(np.concatenate([np.arange(n)[rows] for rows, _ in blocks]), np.arange(n))

@@ -30,7 +30,7 @@ class Means(Logistic):
     """Ranks by the difference of the class means: as quick as a head can be. `C` scales its scores."""
 
     def fit(self, X: Any, y: Any, weight: Any, **_: Any) -> tuple[FittedLogistic, list[dict[str, float]]]:
-        Z = X.astype(float)
+        Z = np.asarray(X, float)
         coef = self.C * (np.average(Z[y == 1], 0, weight[y == 1]) - np.average(Z[y == 0], 0, weight[y == 0]))
         return FittedLogistic(
             Standardiser(np.zeros(X.shape[1], np.float32), np.ones(X.shape[1], np.float32)), coef, 0.0
