@@ -10,15 +10,17 @@ once, or with noise in the black background too, six of eight copies were found.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.fingerprint import SKETCH_BITS, Fingerprint, Floats, fingerprint, from_arrays, signs
+from features.fingerprint import SKETCH_BITS, Fingerprint, fingerprint, from_arrays
 from features.table import CSV_SEQUENCE, Table
 
 How = Literal["exact", "near", "row"]
@@ -31,8 +33,11 @@ COSINE = 0.6
 SHARE = 0.5  # of the shorter series
 PROBES, PROBE_HITS = 8, 3  # slices of a series that are compared with all others, and how many must find something
 LEAST_SLICES = 8  # of a series, for near copies; with fewer, a majority comes by chance
-_BLOCK = 32  # patients whose probes are multiplied at once
-_LEVEL = SKETCH_BITS * 2 / np.pi * np.arcsin(COSINE)  # the product of two sketches of +-1 at that cosine
+_BLOCK = 2  # patients whose probes are compared at once with the slices of
+_SERIES = 128  # others, so that the differences stay in the processor's own memory
+_DIFFER = SKETCH_BITS / np.pi * np.arccos(COSINE)  # bits in which two sketches differ at that cosine
+
+Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -121,56 +126,80 @@ def lines(pairs: Sequence[Pair], labels: Mapping[str, int], seconds: float, *, o
 
 def _pairs(sequence: str, a: Fingerprint, b: Fingerprint) -> list[Pair]:
     """All pairs of a patient of `a` and another of `b`. Near copies are not looked for among those that share pixels."""
-    held_a, held_b = (set(zip(f.owner.tolist(), f.digest.tolist(), strict=True)) for f in (a, b))
-    size_a, size_b = (Counter(owner for owner, _ in held) for held in (held_a, held_b))
-    holders: dict[int, list[int]] = defaultdict(list)
-    for owner, digest in held_b:
-        holders[digest].append(owner)
-    shared = Counter((i, j) for i, digest in held_a for j in holders.get(digest, ()))
+    (owner_a, digest_a), (owner_b, digest_b) = _held(a), _held(b)
+    size_a, size_b = np.bincount(owner_a), np.bincount(owner_b)
+    low, high = (np.searchsorted(digest_b, digest_a, side) for side in ("left", "right"))
+    several = np.flatnonzero(high - low > (a is b))  # within one cohort every digest finds itself
+    shared = Counter((int(owner_a[k]), int(j)) for k in several for j in owner_b[low[k] : high[k]])
     exact: How = "row" if sequence == CSV_SEQUENCE else "exact"
-    found = [(i, j, exact, n, min(size_a[i], size_b[j])) for (i, j), n in shared.items()]
+    found = [(i, j, exact, n, int(min(size_a[i], size_b[j]))) for (i, j), n in shared.items()]
     near: How = "near"
     found += [(i, j, near, n, of) for (i, j), (n, of) in _near(a, b).items() if (i, j) not in shared]
     names = [(str(a.patients[i]), str(b.patients[j]), sequence, how, n, of) for i, j, how, n, of in found]
     return [Pair(*fields) for fields in sorted(names) if fields[0] != fields[1]]
 
 
+def _held(f: Fingerprint) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+    """(owner, digest) of all slices in the order of digests, each once for an owner."""
+    order = np.lexsort((f.owner, f.digest))
+    owner, digest = f.owner[order], f.digest[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (np.diff(owner) != 0) | (digest[1:] != digest[:-1])
+    return owner[first], digest[first]
+
+
 def _near(a: Fingerprint, b: Fingerprint) -> dict[tuple[int, int], tuple[int, int]]:
     """{(patient of a, patient of b): (slices with a partner, slices of the shorter series)} of the near copies.
 
     For N slices of P patients in all: P * PROBES slices against N each way, then every slice of the few pairs where
-    PROBE_HITS of them found something; N * N products are never made.
+    PROBE_HITS of them found something; N * N comparisons are never made.
     """
-    if not a.sketch.shape[1] or not b.sketch.shape[1]:
+    if not a.sketch.size or not b.sketch.size:
         return {}
-    signs_a, signs_b = signs(a), signs(b)
+    words_a, words_b = (np.ascontiguousarray(np.ascontiguousarray(f.sketch).view(np.uint64).T) for f in (a, b))
     rows_a, rows_b = (np.split(np.arange(len(f.owner)), np.flatnonzero(np.diff(f.owner)) + 1) for f in (a, b))
-    candidates = _promising(signs_a, rows_a, signs_b, rows_b)
-    candidates |= {(i, j) for j, i in (candidates if a is b else _promising(signs_b, rows_b, signs_a, rows_a))}
+    candidates = _promising(words_a, rows_a, words_b, rows_b)
+    candidates |= {(i, j) for j, i in (candidates if a is b else _promising(words_b, rows_b, words_a, rows_a))}
     candidates -= {(i, j) for i, j in candidates if a is b and i >= j}
     found = {}
     for i, j in sorted(candidates):
-        products = signs_a[rows_a[i]] @ signs_b[rows_b[j]].T
-        best = products.argmax(axis=1)
-        here = np.arange(len(products))
-        mutual = (products.argmax(axis=0)[best] == here) & (products[here, best] > _LEVEL)
-        n, of = int(mutual.sum()), min(products.shape)
+        differ = _differences(words_a[:, rows_a[i]], words_b[:, rows_b[j]])
+        best = differ.argmin(axis=1)
+        here = np.arange(len(differ))
+        mutual = (differ.argmin(axis=0)[best] == here) & (differ[here, best] < _DIFFER)
+        n, of = int(mutual.sum()), min(differ.shape)
         if n > SHARE * of:
             found[i, j] = n, of
     return found
 
 
+def _differences(a: Words, b: Words) -> NDArray[np.uint16]:
+    """(4, m) and (4, n) words of sketches -> (m, n) bits in which they differ."""
+    out = np.zeros((a.shape[1], b.shape[1]), np.uint16)
+    for mine, theirs in zip(a, b, strict=True):
+        out += np.bitwise_count(mine[:, None] ^ theirs)
+    return out
+
+
 def _promising(
-    mine: Floats, rows: Sequence[NDArray[np.intp]], others: Floats, their_rows: Sequence[NDArray[np.intp]]
+    mine: Words, rows: Sequence[NDArray[np.intp]], others: Words, their_rows: Sequence[NDArray[np.intp]]
 ) -> set[tuple[int, int]]:
     """(patient, other patient) where a few slices spread over the patient's series find alike ones in the other's."""
-    long = np.flatnonzero([len(r) >= LEAST_SLICES for r in rows])
-    theirs_long = np.array([len(r) >= LEAST_SLICES for r in their_rows])
-    found = set()
-    for some in np.split(long, range(_BLOCK, len(long), _BLOCK)):
-        if len(some) and theirs_long.any():
-            probes = [rows[i][np.linspace(0, len(rows[i]) - 1, PROBES).astype(int)] for i in some]
-            best = np.maximum.reduceat(mine[np.concatenate(probes)] @ others.T, [r[0] for r in their_rows], axis=1)
-            hits = (best > _LEVEL).reshape(len(some), PROBES, -1).sum(axis=1) >= PROBE_HITS
-            found |= {(int(some[k]), int(j)) for k, j in np.argwhere(hits & theirs_long)}
-    return found
+    long = [i for i, r in enumerate(rows) if len(r) >= LEAST_SLICES]
+    probes = [mine[:, rows[i][np.linspace(0, len(rows[i]) - 1, PROBES).astype(int)]] for i in long]
+
+    def among(start: int) -> set[tuple[int, int]]:
+        """The pairs with some of the others."""
+        first = np.array([r[0] for r in their_rows[start : start + _SERIES]])
+        lengths = np.array([len(r) for r in their_rows[start : start + _SERIES]])
+        theirs = others[:, first[0] : first[-1] + lengths[-1]]
+        found = set()
+        for k in range(0, len(long), _BLOCK):
+            some = np.concatenate(probes[k : k + _BLOCK], axis=1)
+            least = np.minimum.reduceat(_differences(some, theirs), first - first[0], axis=1)
+            hits = (least < _DIFFER).reshape(-1, PROBES, len(first)).sum(axis=1) >= PROBE_HITS
+            found |= {(long[k + i], start + int(j)) for i, j in np.argwhere(hits & (lengths >= LEAST_SLICES))}
+        return found
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy leaves the interpreter to the others
+        return set().union(*threads.map(among, range(0, len(their_rows), _SERIES)))

@@ -77,11 +77,6 @@ def fingerprint(table: Table, scale: NDArray[np.float32] | None = None) -> Finge
     return Fingerprint(patients, owner, numbers, sketch, scale)
 
 
-def signs(f: Fingerprint) -> Floats:
-    """(n, 256) of +-1: the sketches unpacked."""
-    return 2 * np.unpackbits(f.sketch, axis=1).astype(np.float32) - 1
-
-
 def to_arrays(fingerprints: Mapping[str, Fingerprint]) -> dict[str, NDArray[Any]]:
     """`<sequence>/<field>`: array, for a file."""
     return {f"{q}/{name}": array for q, f in fingerprints.items() for name, array in vars(f).items()}

@@ -15,6 +15,7 @@ from heads.standardise import Floats
 HEADS_AT_ONCE = 128
 TOLERANCE = 1e-4  # of a score
 _ROUNDS = 300
+_ROWS_AT_ONCE = 4096  # so that no second table is made
 
 
 class NoConvergenceError(ValueError):
@@ -25,21 +26,29 @@ class BatchedLogistic:
     """One table. X : (n, d) with NaN where a value is missing; weight : (n,), of every row while it trains; C as in `Logistic`."""
 
     def __init__(self, X: Floats, weight: Floats, C: float) -> None:  # noqa: D107
-        X = np.array(X, np.float32)
+        X = np.array(X, np.float32)  # the one copy, changed in place
         known = ~np.isnan(X)
         self._known = None if known.all() else known.astype(np.float32)  # elsewhere a value is the training mean
-        X[~known] = 0
         counts = np.maximum(known.sum(axis=0), 1)
+        if self._known is not None:
+            X[~known] = 0
         shift = (
             X.sum(axis=0, dtype=np.float64) / counts
         )  # so that a fold's moments are small corrections, exact in float32
-        X = np.where(known, X - shift.astype(np.float32), np.float32(0))
-        spread = np.sqrt(np.square(X).sum(axis=0, dtype=np.float64) / counts)
+        X -= shift.astype(np.float32)
+        if self._known is not None:
+            X[~known] = 0
+        del known
+        spread = np.sqrt(np.einsum("ij,ij->j", X, X, dtype=np.float64) / counts)
         spread[spread <= 1e-6 * np.maximum(np.abs(shift), 1e-6)] = np.inf
-        self.X = X / spread.astype(np.float32)
+        X /= spread.astype(np.float32)
+        self.X = X
         self.weight = weight.astype(np.float32)[:, None]
         self.C = np.float32(C)
-        curvature = (self.C / 4) * (self.X.T * self.weight[:, 0]) @ self.X
+        curvature = np.zeros((X.shape[1], X.shape[1]), np.float32)
+        for start in range(0, len(X), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            curvature += (self.C / 4 * X[rows].T * self.weight[rows, 0]) @ X[rows]
         self._inverse = np.linalg.inv(np.eye(X.shape[1], dtype=np.float32) + curvature).astype(np.float32)
 
     def scores(self, y: NDArray[np.integer], train: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -99,8 +108,8 @@ class BatchedLogistic:
         Summed in float64: a column that is constant in training must not get its scale from rounding.
         """
         first, second = np.zeros((2, self.X.shape[1], w.shape[1]))
-        for start in range(0, len(w), 4096):
-            X, part = self.X[start : start + 4096].astype(np.float64), w[start : start + 4096].astype(np.float64)
+        for start in range(0, len(w), _ROWS_AT_ONCE):
+            X, part = (a[start : start + _ROWS_AT_ONCE].astype(np.float64) for a in (self.X, w))
             first += X.T @ part
             second += np.square(X).T @ part
         known = total if self._known is None else np.maximum(self._known.T @ w, np.float32(1e-9))

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from features.fingerprint import Fingerprint, fingerprint, from_arrays, signs, to_arrays
+from features.fingerprint import Fingerprint, fingerprint, from_arrays, to_arrays
 from features.table import CSV_SEQUENCE, Table
 
 
@@ -16,6 +16,11 @@ def table(X: np.ndarray, patient: list[str], digest: list[str] | None = None) ->
     marks = digest or [hashlib.md5(f"{p}{i}".encode()).hexdigest() for i, p in enumerate(patient)]
     view = np.zeros(len(X), np.int16)
     return Table("FLAIR", X.astype(np.float32), names, view, names.copy(), digest=np.array(marks, "S32"))
+
+
+def signs(f: Fingerprint) -> np.ndarray:
+    """(n, 256) of +-1: the sketches unpacked."""
+    return 2 * np.unpackbits(f.sketch, axis=1).astype(np.float32) - 1
 
 
 def test_slices_are_grouped_by_patient_without_blank_ones_and_views() -> None:
