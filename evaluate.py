@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from evaluation.staging import staged
 from features import __version__
 from features.arguments import at_least
 from features.lock import held
@@ -78,9 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         check(args)
-        work = audit if args.audit else score if args.cache else explain if args.explain else report
+        given = list(argv) if argv is not None else None
         with held(args.out):
-            work(args, list(argv) if argv is not None else None)
+            if args.cache:
+                score(args, given)
+            else:
+                with staged(args.out) as out:
+                    (audit if args.audit else explain if args.explain else report)(args, given, out)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
@@ -90,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def report(args: argparse.Namespace, argv: list[str] | None) -> None:
+def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     """runs -> report/ with report.html, report.json, figures/."""
     from evaluation import figures
     from evaluation import report as pages
@@ -132,10 +137,7 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     ]
     by_slice = [s for run in runs for s in run.slices if len(s.units) > len(s.patients)]
     slices = [assess(s, level="slice", replicates=min(args.replicates, 200), **options) for s in by_slice]
-    folder = args.out / "figures"
-    if (args.out / "report.json").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # the figures of an earlier report
-    args.out.mkdir(parents=True, exist_ok=True)
+    folder = out / "figures"
     overview = figures.forest(patients + slices, folder, pages.leaks_of(runs))
     panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
@@ -165,17 +167,19 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     sections.append(patients_section(scored, runs))
     sections.append(checklist_section(runs, patients, sections))
     origin = provenance(argv)
-    pages.write_json(args.out / "report.json", patients + slices, runs, words, pairs, origin, sections)
+    pages.write_json(out / "report.json", patients + slices, runs, words, pairs, origin, sections)
     pages.write_html(
-        args.out / "report.html", patients + slices, runs, words, overview, panels, training, pairs, origin, sections
+        out / "report.html", patients + slices, runs, words, overview, panels, training, pairs, origin, sections
     )
+    if (args.out / "report.json").exists():
+        shutil.rmtree(args.out / "figures", ignore_errors=True)  # those of an earlier report, now that the new ones are there
     for run in runs:
         print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
     print("\n" + "\n".join(words))
     print(f"\nreport: {args.out / 'report.html'}")
 
 
-def audit(args: argparse.Namespace, argv: list[str] | None) -> None:
+def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     """Somebody else's predictions -> audit.html, audit.json and figures/."""
     from evaluation.audit_section import audit_sections, write_json
     from evaluation.foreign import read_predictions
@@ -192,11 +196,10 @@ def audit(args: argparse.Namespace, argv: list[str] | None) -> None:
     predictions = read_predictions(args.audit.name, header, rows, parse, slides=slides, **names)
     splits = [s for path in args.splits or () for s in read_splits(path, label_files.read_csv)]
     sampling = {"replicates": args.replicates, "seed": args.seed}
-    words, sections = audit_sections(predictions, splits, slides, patient_number, args.out / "figures", **sampling)
-    args.out.mkdir(parents=True, exist_ok=True)
+    words, sections = audit_sections(predictions, splits, slides, patient_number, out / "figures", **sampling)
     origin = provenance(argv)
-    write_json(args.out / "audit.json", words, sections, origin)
-    write_sections(args.out / "audit.html", f"Audit of {args.audit.name}", words, sections, origin)
+    write_json(out / "audit.json", words, sections, origin)
+    write_sections(out / "audit.html", f"Audit of {args.audit.name}", words, sections, origin)
     print("\n".join([*sections[0].words, "", *words, "", f"audit: {args.out / 'audit.html'}"]))
 
 
@@ -317,7 +320,7 @@ def apply_heads(
     return predictions
 
 
-def explain(args: argparse.Namespace, argv: list[str] | None) -> None:
+def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     """A run's linear heads + the images of some of its patients -> OUT/explain/ with a figure each, explain.json and .html."""
     from evaluation import explain as maps
     from evaluation import report as pages
@@ -365,12 +368,12 @@ def explain(args: argparse.Namespace, argv: list[str] | None) -> None:
     keys = {(e.head, e.sequence) for e in explanations}
     options = {"replicates": args.replicates, "seed": args.seed}
     known_auc = {s.key[1:]: assess(s, level="patient", **options) for s in run.scored if s.key[1:] in keys}
-    folder, origin = args.out / "explain", provenance(argv)
+    folder, origin = out / "explain", provenance(argv)
     section = maps.explain_section(explanations, known_auc, run.about["question"], folder)
     maps.write_json(folder / "explain.json", section, run.name, origin)
     pages.write_sections(folder / "explain.html", f"What the heads of {run.name} use", [], [section], origin)
     print("\n".join(section.words))
-    print(f"\n{len(explanations)} scores explained: {folder / 'explain.html'}")
+    print(f"\n{len(explanations)} scores explained: {args.out / 'explain' / 'explain.html'}")
 
 
 def explaining_heads(args: argparse.Namespace, run: Any, patients: Sequence[str]) -> dict[tuple[str, str], list[Any]]:

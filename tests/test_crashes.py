@@ -328,6 +328,43 @@ def test_a_full_disk_leaves_the_run_that_is_there(tmp_path: Path, small_disk: Pa
         assert [p.name for p in small_disk.iterdir()] == ["r"]
 
 
+def test_a_full_disk_ends_each_command_in_words(tmp_path: Path, small_disk: Path, job: Job) -> None:
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    cohort, said = make_cohort(tmp_path / "cohort", "abcdefgh"), tmp_path / "said"
+    labels = tmp_path / "labels.csv"
+    labels.write_text("id,label\n" + "".join(f"{p},{k % 2}\n" for k, p in enumerate("abcdefghi")))
+    cache, run, report = small_disk / "f.h5", small_disk / "r", small_disk / "report"
+    options = ["--head", "logistic", "--folds", "2", "--permutations", "0", "--jobs", "1", "--overwrite"]
+    doors: dict[str, tuple[Path, list[Any], tuple[int, ...]]] = {
+        "extract_features": (cache, [cohort, "--workers", "0"], (0, 20_000, 290_000)),
+        "train_head": (run, [cache, labels, *options], (0, 20_000)),
+        "evaluate": (report, [run, "--replicates", "20"], (0, 200_000)),
+    }
+
+    def call(door: str, *more: str) -> int:
+        out, arguments, _ = doors[door]
+        return job(what="door", door=door, out=out, arguments=[*map(str, arguments), *more], said=said)
+
+    for door in doors:
+        assert call(door) == 0, said.read_text()
+    make_cohort(cohort, "i")
+    for door, (out, _, levels) in doors.items():
+        seed = [] if door == "extract_features" else ["--seed", "1"]
+        before = content(small_disk)
+        for leave in levels:
+            ballast = fill(small_disk, leave)
+            assert call(door, *seed) == 2, f"{door} with {leave} bytes free"
+            ballast.unlink()
+            words = said.read_text()
+            assert f"{door}.py: " in words and "No space left on device" in words and "Traceback" not in words
+            after = {name: raw for name, raw in content(small_disk).items() if ".parts/" not in name}
+            assert after == before, f"{door} with {leave} bytes free: what was there is not as it was"
+        assert call(door, *seed) == 0, said.read_text()
+        assert content(out.parent) != before
+        assert not [p for p in small_disk.rglob(".*")], "something was left behind"
+    assert sorted(p.name for p in small_disk.iterdir()) == ["f.h5", "r", "report"]
+
+
 def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import train_head
     from features.extract import extract
