@@ -172,7 +172,9 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
         out / "report.html", patients + slices, runs, words, overview, panels, training, pairs, origin, sections
     )
     if (args.out / "report.json").exists():
-        shutil.rmtree(args.out / "figures", ignore_errors=True)  # those of an earlier report, now that the new ones are there
+        shutil.rmtree(
+            args.out / "figures", ignore_errors=True
+        )  # those of an earlier report, now that the new ones are there
     for run in runs:
         print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
     print("\n" + "\n".join(words))

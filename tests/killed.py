@@ -85,7 +85,11 @@ def do_door(out: str, arguments: list[str], door: str = "train_head", said: str 
     embedder.device, embedder.origin = "CPU", "the tests"  # type: ignore[attr-defined]
     features.vgg16.Embedder = lambda *_, **__: embedder  # type: ignore[assignment, misc]
     main = importlib.import_module(door).main
-    with Path(said).open("w") as f, contextlib.redirect_stdout(f), contextlib.redirect_stderr(f):  # stdout is for our answers
+    with (
+        Path(said).open("w") as f,
+        contextlib.redirect_stdout(f),
+        contextlib.redirect_stderr(f),
+    ):  # stdout is for our answers
         return int(main([*arguments, "--out", out]))
 
 

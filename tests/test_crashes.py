@@ -361,7 +361,7 @@ def test_a_full_disk_ends_each_command_in_words(tmp_path: Path, small_disk: Path
             assert after == before, f"{door} with {leave} bytes free: what was there is not as it was"
         assert call(door, *seed) == 0, said.read_text()
         assert content(out.parent) != before
-        assert not [p for p in small_disk.rglob(".*")], "something was left behind"
+        assert not list(small_disk.rglob(".*")), "something was left behind"
     assert sorted(p.name for p in small_disk.iterdir()) == ["f.h5", "r", "report"]
 
 
