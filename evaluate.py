@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from doors.staging import staged
 from features import __version__
 from features.arguments import at_least
 from features.lock import held
@@ -75,8 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         check(args)
+        given = list(argv) if argv is not None else None
         with held(args.out):
-            behind(args)(args, list(argv) if argv is not None else None)
+            if args.cache:
+                from doors.scoring import score
+
+                score(args, given)
+            else:
+                with staged(args.out) as out:
+                    behind(args)(args, given, out)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
@@ -86,16 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def behind(args: argparse.Namespace) -> Callable[[argparse.Namespace, list[str] | None], None]:
-    """The one of the four things that this door does."""
+def behind(args: argparse.Namespace) -> Callable[[argparse.Namespace, list[str] | None, Path], None]:
+    """The one of the things that this door writes to a folder."""
     if args.audit:
         from doors.auditing import audit
 
         return audit
-    if args.cache:
-        from doors.scoring import score
-
-        return score
     if args.explain:
         from doors.explaining import explain
 

@@ -139,10 +139,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.learning_curve:  # the dense head is slow, and draws a curve only where it is alone
         args.learning_curve = [h for h in args.head or ["logistic"] if h != "dense"] or ["dense"]
     args.head = args.head or (["logistic"] if args.demonstrate_leak else ["dense", "logistic", "boosted"])
-    from doors.training import train
-    from heads.runs import recover
-
     try:
+        from doors.training import train
+        from heads.runs import recover
+
         check(args)
         with held(args.out) as notes:
             recover(args.out)

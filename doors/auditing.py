@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 
-def audit(args: argparse.Namespace, argv: list[str] | None) -> None:
+def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     """Somebody else's predictions -> audit.html, audit.json and figures/."""
     from evaluation.audit_section import audit_sections, write_json
     from evaluation.foreign import read_predictions
@@ -23,11 +24,10 @@ def audit(args: argparse.Namespace, argv: list[str] | None) -> None:
     predictions = read_predictions(args.audit.name, header, rows, parse, slides=slides, **names)
     splits = [s for path in args.splits or () for s in read_splits(path, label_files.read_csv)]
     sampling = {"replicates": args.replicates, "seed": args.seed}
-    words, sections = audit_sections(predictions, splits, slides, patient_number, args.out / "figures", **sampling)
-    args.out.mkdir(parents=True, exist_ok=True)
+    words, sections = audit_sections(predictions, splits, slides, patient_number, out / "figures", **sampling)
     origin, page = provenance(argv), args.out / "audit.html"
     replaced = " (in place of the audit that was there)" if page.exists() else ""
-    write_json(args.out / "audit.json", args.audit.name, words, sections, origin)
+    write_json(out / "audit.json", args.audit.name, words, sections, origin)
     alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
-    write_sections(page, f"Audit of {args.audit.name}", words, sections, origin, alarms)
+    write_sections(out / page.name, f"Audit of {args.audit.name}", words, sections, origin, alarms)
     print("\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"]))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
-def explain(args: argparse.Namespace, argv: list[str] | None) -> None:
+def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     """A run's linear heads + the images of some of its patients -> OUT/explain/ with a figure each, explain.json and .html."""
     from evaluation import explain as maps
     from evaluation import report as pages
@@ -54,12 +55,12 @@ def explain(args: argparse.Namespace, argv: list[str] | None) -> None:
     keys = {(e.head, e.sequence) for e in explanations}
     options = {"replicates": args.replicates, "seed": args.seed}
     known_auc = {s.key[1:]: assess(s, level="patient", **options) for s in run.scored if s.key[1:] in keys}
-    folder, origin = args.out / "explain", provenance(argv)
+    folder, origin = out / "explain", provenance(argv)
     section = maps.explain_section(explanations, known_auc, run.about["question"], folder)
     maps.write_json(folder / "explain.json", section, run.name, origin)
     pages.write_sections(folder / "explain.html", f"What the heads of {run.name} use", [], [section], origin)
     print("\n".join(section.words))
-    print(f"\n{len(explanations)} scores explained: {folder / 'explain.html'}")
+    print(f"\n{len(explanations)} scores explained: {args.out / 'explain' / 'explain.html'}")
 
 
 def explaining_heads(args: argparse.Namespace, run: Any, patients: Sequence[str]) -> dict[tuple[str, str], list[Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import shutil
 from itertools import combinations
+from pathlib import Path
 
 
-def report(args: argparse.Namespace, argv: list[str] | None) -> None:
+def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     """runs -> report/ with report.html, report.json, figures/."""
     from evaluation import figures
     from evaluation import report as pages
@@ -49,10 +50,7 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     ]
     by_slice = [s for run in runs for s in run.slices if len(s.units) > len(s.patients)]
     slices = [assess(s, level="slice", replicates=min(args.replicates, 200), **options) for s in by_slice]
-    folder = args.out / "figures"
-    if (args.out / "report.json").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # the figures of an earlier report
-    args.out.mkdir(parents=True, exist_ok=True)
+    folder = out / "figures"
     overview = figures.forest(patients + slices, folder, pages.leaks_of(runs))
     panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
@@ -82,10 +80,12 @@ def report(args: argparse.Namespace, argv: list[str] | None) -> None:
     sections.append(patients_section(scored, runs))
     sections.append(checklist_section(runs, patients, sections))
     origin = provenance(argv)
-    pages.write_json(args.out / "report.json", patients + slices, runs, words, pairs, origin, sections)
+    pages.write_json(out / "report.json", patients + slices, runs, words, pairs, origin, sections)
     pages.write_html(
-        args.out / "report.html", patients + slices, runs, words, overview, panels, training, pairs, origin, sections
+        out / "report.html", patients + slices, runs, words, overview, panels, training, pairs, origin, sections
     )
+    if (args.out / "report.json").exists():  # the figures of an earlier report, now that the new ones are there
+        shutil.rmtree(args.out / "figures", ignore_errors=True)
     for run in runs:
         print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
     print("\n" + "\n".join(words))
