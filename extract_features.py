@@ -94,15 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Find the scans, extract what is missing, print the summary."""
     args = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from functools import partial
-
-    from tqdm import tqdm
-
-    from features.extract import extract, summary_lines
-    from features.scans import SEQUENCES, find_scans, match_sequence
-    from features.vgg16 import Embedder
-
     try:
+        from functools import partial
+
+        from tqdm import tqdm
+
+        from features.extract import extract, summary_lines
+        from features.scans import SEQUENCES, find_scans, match_sequence
+        from features.vgg16 import Embedder
+
         args.out.parent.mkdir(parents=True, exist_ok=True)
         wanted = [match_sequence(s) or s for s in args.sequence or SEQUENCES]
         scans = find_scans(args.cohort, sequences=wanted, exclude=args.exclude)

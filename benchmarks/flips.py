@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from features.hdf5 import CODED, COLUMNS, Cache, SeriesRows, verify, write
 from features.scans import Skipped
 
 SECONDS = 1.0  # an answer takes 0.02
-OUTCOMES = ("named", "refused", "unchanged", "stuck", "missed")
+OUTCOMES = ("named", "refused", "unchanged", "hung", "crashed", "missed")
 
 
 def make_cache(path: Path) -> None:
@@ -59,31 +58,29 @@ def outcome(path: Path, truth: Any) -> str:
         return "refused"
 
 
-def try_flips(offsets: list[int], seed: int = 0) -> tuple[Counter[str], list[int]]:
-    """How often each outcome was met, and the offsets that were missed."""
-    counts: Counter[str] = Counter()
-    missed: list[int] = []
-    bits = np.random.default_rng(seed).integers(0, 8, len(offsets))
+def try_flips(offsets: list[int], seed: int = 0) -> dict[str, list[int]]:
+    """{outcome: the offsets at which it was met}; the bit that is turned over depends on offset and seed alone."""
+    met: dict[str, list[int]] = {word: [] for word in OUTCOMES}
     with tempfile.TemporaryDirectory() as folder:
         path, answers = Path(folder, "cache.h5"), Path(folder, "answers")
         make_cache(path)
         raw, truth = path.read_bytes(), decoded(path)
+        bits = np.random.default_rng(seed).integers(0, 8, len(raw))[offsets]
         done = 0
         while done < len(offsets):
             answers.write_text("")
             pid = os.fork()
             if pid == 0:
                 _flip_on(path, raw, truth, offsets[done:], bits[done:], answers)
-            os.waitpid(pid, 0)
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             found = answers.read_text().split()
             for offset, word in zip(offsets[done:], found, strict=False):
-                counts[word] += 1
-                missed += [offset] if word == "missed" else []
+                met[word].append(offset)
             done += len(found)
             if done < len(offsets):  # the process ended in the midst of one
-                counts["stuck"] += 1
+                met["hung" if code == -signal.SIGALRM else "crashed"].append(offsets[done])
                 done += 1
-    return counts, missed
+    return met
 
 
 def _flip_on(path: Path, raw: bytes, truth: Any, offsets: list[int], bits: Any, answers: Path) -> None:
@@ -110,11 +107,11 @@ def size() -> int:
 
 def main() -> None:
     """Every byte."""
-    counts, missed = try_flips(list(range(size())))
-    print(f"{sum(counts.values())} flips: " + ", ".join(f"{counts[o]} {o}" for o in OUTCOMES), missed or "", flush=True)
+    met = try_flips(list(range(size())))
+    counts = ", ".join(f"{len(met[word])} {word}" for word in OUTCOMES)
+    print(f"{sum(map(len, met.values()))} flips: {counts}", met["missed"] or "", flush=True)
 
 
 if __name__ == "__main__":
     drawn = np.random.default_rng(int(sys.argv[2])).choice(size(), int(sys.argv[1]), replace=False)
-    counts, missed = try_flips([int(x) for x in drawn])
-    print(json.dumps({"counts": counts, "missed": missed}))
+    print(json.dumps(try_flips([int(x) for x in drawn])))

@@ -12,7 +12,7 @@ from evaluation import metrics
 from evaluation.delong import delong_interval
 from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, inflation, percentile_interval
 from evaluation.metrics import METRICS, Array
-from evaluation.power import power_line
+from evaluation.power import FEW_PATIENTS, power_line
 from evaluation.runs import Scored
 
 GRID = np.linspace(0, 1, 101)  # false positive rate, or recall, where curves are averaged
@@ -23,6 +23,7 @@ _BLOCK = 4_000_000  # weights held at once
 class Assessment:
     """What is known of one head on one sequence at one level ('patient' or 'slice').
 
+    smaller_class : patients in it; below FEW_PATIENTS there are estimates alone, see `few`
     values : {metric: {estimate, low, high}}, of the pooled scores; fold_auc : AUC of each test fold with both classes
     by_fold : {estimate, low, high, p, u} of their mean, which the report leads with, see `intervals.fold_auc`
     fold_auc_interval : {low, high} of the same mean with the fold models taken as given (LeDell et al. 2015)
@@ -47,6 +48,7 @@ class Assessment:
     fold_auc: list[float]
     mean_fold_auc: float
     n_folds: int
+    smaller_class: int
     by_fold: dict[str, float] = field(default_factory=dict)
     fold_auc_interval: dict[str, float] = field(default_factory=dict)
     delong: dict[str, float] = field(default_factory=dict)
@@ -56,6 +58,11 @@ class Assessment:
     confusion: dict[str, int] = field(default_factory=dict)
     first_repeat: dict[str, float] = field(default_factory=dict)
     thresholds: list[float] = field(default_factory=list)
+
+    @property
+    def few(self) -> bool:
+        """Whether a class has too few patients for an interval, a p-value or a power line to mean anything; these are NaN then."""
+        return self.smaller_class < FEW_PATIENTS
 
     def as_dict(self) -> dict[str, Any]:
         """For report.json; NaN becomes None."""
@@ -74,14 +81,15 @@ def assess(
 ) -> Assessment:
     """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
 
-    A replicate draws patients with replacement within each class; their slices and repeats come along (no interval with 0
-    replicates). `threshold`
-    is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
+    A replicate draws patients with replacement within each class; their slices and repeats come along. No interval with 0
+    replicates, nor with fewer than FEW_PATIENTS in a class. `threshold` is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
     `chosen` : {(index of the repeat, fold): threshold} from inner folds, which youden then takes instead. Raises ValueError for youden where there are no other folds.
     """
     thresholds = fold_thresholds(scored, threshold, chosen)
     patient_y = np.full(len(scored.patients), -1)
     patient_y[scored.patient] = scored.y
+    smaller_class = int(min((patient_y == 1).sum(), (patient_y == 0).sum()))
+    replicates = replicates if smaller_class >= FEW_PATIENTS else 0
     rng = np.random.default_rng(seed)
     estimates = _all_metrics(scored, metrics.ones(len(patient_y)), thresholds)
     draws: dict[str, list[Array]] = {name: [] for name in METRICS}
@@ -102,6 +110,7 @@ def assess(
         *scored.key, level, len(scored.patients), len(scored.units), int((scored.y == 1).sum()), len(scored.scores),
         threshold, replicates, float(majority), values, fold_auc,
         float(np.mean(fold_auc)) if fold_auc else float("nan"), len({(r, f) for r, row in enumerate(scored.fold) for f in row if f >= 0}),
+        smaller_class,
     )  # fmt: skip
     result.thresholds = in_use
     if level == "patient":
@@ -123,18 +132,20 @@ def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
     positives, negatives = result.n_positive, result.n_patients - result.n_positive
     lead = fold_auc(scored.y, scored.scores, scored.fold)
     result.by_fold = {"estimate": lead.auc, "low": lead.low, "high": lead.high, "p": lead.p, "u": lead.u}
+    result.fold_auc_interval, result.delong = ({"low": float("nan"), "high": float("nan")} for _ in range(2))
+    result.power = dict.fromkeys(("half_width", "detectable", "patients_needed"))
+    if result.few:
+        result.by_fold |= dict.fromkeys(("low", "high", "p"), float("nan"))
+        return
     _, low, high = cross_validated_auc(scored.y, scored.scores, scored.fold)
     result.fold_auc_interval = {"low": low, "high": high}
-    result.delong = {"low": float("nan"), "high": float("nan")}
-    if min(positives, negatives) >= 2 and np.isfinite(scored.scores).all():
+    if np.isfinite(scored.scores).all():
         result.delong["low"], result.delong["high"] = delong_interval(scored.y, scored.scores)[1:]
-    result.power = dict.fromkeys(("half_width", "detectable", "patients_needed"))
-    if min(positives, negatives) >= 1:
-        folds = result.n_folds / result.n_repeats
-        u = 1.0 if np.isnan(lead.u) else lead.u
-        wider = {"at_chance": inflation(1.0, folds, lead.repeats), "at_auc": inflation(u, folds, lead.repeats)}
-        wider = {k: float(np.sqrt(v)) if folds > 1 else 1.0 for k, v in wider.items()}
-        result.power.update(vars(power_line(lead.auc, positives, negatives, **wider)))
+    folds = result.n_folds / result.n_repeats
+    u = 1.0 if np.isnan(lead.u) else lead.u
+    wider = {"at_chance": inflation(1.0, folds, lead.repeats), "at_auc": inflation(u, folds, lead.repeats)}
+    wider = {k: float(np.sqrt(v)) if folds > 1 else 1.0 for k, v in wider.items()}
+    result.power.update(vars(power_line(lead.auc, positives, negatives, **wider)))
 
 
 def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, int], float] | None = None) -> Array:
@@ -178,7 +189,8 @@ def _curves(
     if len(np.unique(y)) < 2:
         return {}, {}
     drawn = [_on_grid(*_vertices(y, s, w[owner])) for w in bootstrap_weights(patient_y, replicates, rng)]
-    bands = [np.quantile([row[k] for row in drawn], [0.025, 0.975], axis=0) for k in (0, 1)]
+    nothing = np.full((2, len(GRID)), np.nan)
+    bands = [np.quantile([row[k] for row in drawn], [0.025, 0.975], axis=0) if drawn else nothing for k in (0, 1)]
     fpr, tpr, precision = _vertices(y, s, np.ones(len(y)))
     roc, pr = (
         {"x": x.tolist(), "y": line.tolist(), "grid": GRID.tolist(), "low": low.tolist(), "high": high.tolist()}

@@ -12,7 +12,7 @@ from evaluation.delong import delong_interval
 from evaluation.foreign import Foreign
 from evaluation.intervals import bootstrap_weights, cross_validated_auc, percentile_interval
 from evaluation.metrics import Array, Labels, auc, ones
-from evaluation.summary import FEW_PATIENTS
+from evaluation.power import FEW_PATIENTS
 
 PERMUTATIONS = 1000
 _BLOCK = 4_000_000  # weights held at once

@@ -10,6 +10,7 @@ import numpy as np
 from evaluation.foreign import Foreign
 from evaluation.sections import Section, Sheet
 from evaluation.splits import Split, often_tested
+from evaluation.summary import named
 
 UNSEEN = "Ids alone were compared: one patient under two ids would not be noticed."
 SLIDES = " The file names slides, not patients, and each counts as a patient: two of one patient would not be noticed."
@@ -88,14 +89,8 @@ def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
             "not independent, and their spread is no standard error."
         )
     columns = (
-        "Fold",
-        "Training",
-        "Validation",
-        "Test",
-        "Test in training",
-        "Test in validation",
-        "Test in training: who",
-    )
+        "Fold", "Training", "Validation", "Test", "Test in training", "Test in validation", "Test in training: who",
+    )  # fmt: skip
     table = [
         (s.name, len(s.train), len(s.val), len(s.test), len(s.leaked), len(s.selected), _some(s.leaked) or "nobody")
         for s in splits
@@ -106,7 +101,7 @@ def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
         "leaks": any("LEAKS: " in w for w in findings),
         "training_known": any(s.train and s.test for s in splits),
         "test_patients": len(test),
-        "in_training": sorted(leaked),
+        "in_training": sorted(leaked | _only_trained(splits, f)),
         "in_validation": sorted(_all(s.selected for s in splits)),
         "folds": [dict(zip(keys, row, strict=False)) for row in table],
     }
@@ -125,13 +120,7 @@ def _training(splits: Sequence[Split], f: Foreign, unclear: bool) -> list[str]:
             f"A leak cannot be ruled out: nothing says who trained.{rows} A column fold or split beside each row would tell, or the "
             f"split files (--splits).{whose}"
         ]
-    scored = {
-        p
-        for p, s, part in zip(f.patient, f.score, f.part, strict=True)
-        if np.isfinite(s) and (part or "test") == "test"
-    }
-    told = [s for s in splits if not s.assumed]
-    trained = (scored & _all(s.train for s in told)) - _all(s.test for s in told)
+    scored, trained = _scored(f), _only_trained(splits, f)
     known = "The figures measure how well known patients are recognised, and do not hold for a new patient."
     out = []
     if leaked and unclear:
@@ -156,6 +145,18 @@ def _training(splits: Sequence[Split], f: Foreign, unclear: bool) -> list[str]:
             f"No leak found: none of {len(test)} test patients is in training in {folds}{basis}. {UNSEEN}{whose}"
         )
     return out
+
+
+def _scored(f: Foreign) -> frozenset[str]:
+    """Patients with a score that counts as a test."""
+    rows = zip(f.patient, f.score, f.part, strict=True)
+    return frozenset(p for p, s, part in rows if np.isfinite(s) and (part or "test") == "test")
+
+
+def _only_trained(splits: Sequence[Split], f: Foreign) -> frozenset[str]:
+    """Patients with a score that some split trains on and none tests."""
+    told = [s for s in splits if not s.assumed]
+    return (_scored(f) & _all(s.train for s in told)) - _all(s.test for s in told)
 
 
 def _validation(splits: Sequence[Split], f: Foreign) -> list[str]:
@@ -184,5 +185,4 @@ def _all(parts: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:6]) + (f" and {len(listed) - 6} more" if len(listed) > 6 else "")
+    return named(sorted(names), 6)

@@ -14,11 +14,11 @@ from evaluation.audit_leaks import leak_section, rows_section
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.foreign import Foreign
 from evaluation.identity import Number, alike, tie, tied_sentence
-from evaluation.power import power_line
+from evaluation.power import FEW_PATIENTS, power_line
 from evaluation.sections import Section, Sheet
 from evaluation.splits import Split, distinct, splits_of
 from evaluation.submission import write_text
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 SHOWN = 24  # models in the figure
 
@@ -63,7 +63,10 @@ def audit_sections(
     leaks = leak_section([*given, *own], f, unclear and not any(s.leaked for s in given))
     models = [s for s in scores_of(f, untested) if len(s.patients)]
     all_figures = [figures(s, replicates=replicates, seed=seed) for s in models]
-    shown = figures_section(all_figures, f, folder, replicates)
+    known = set(leaks.data["in_training"]) if leaks.data["leaks"] else set()
+    unknown = [s for s in scores_of(f, untested | known) if len(s.patients)] if known else []
+    clean = [figures(s, replicates=replicates, seed=seed) for s in unknown]
+    shown = figures_section(all_figures, f, folder, replicates, clean if known else None)
     sections = [rows_section(f, alike(set(f.patient), number_of), notes), leaks, shown]
     enough = [s for s, known in zip(models, all_figures, strict=True) if known.smaller_class >= FEW_PATIENTS]
     if len(enough) > 1:
@@ -72,11 +75,14 @@ def audit_sections(
     return words, sections
 
 
-def write_json(path: Path, words: Sequence[str], sections: Sequence[Section], provenance: dict[str, Any]) -> None:
-    """audit.json: the verdict, what each section found, and where the audit comes from."""
+def write_json(
+    path: Path, file: str, words: Sequence[str], sections: Sequence[Section], provenance: dict[str, Any]
+) -> None:
+    """audit.json: the file that was audited, the verdict, what each section found, and where the audit comes from."""
     content = {
         "format": "mgmt-radiogenomics/audit",
         "format_version": 1,
+        "file": file,
         "verdict": list(words),
         **{s.key.removeprefix("audit_"): without_nan(s.data) for s in sections},
         "provenance": provenance,
@@ -84,32 +90,46 @@ def write_json(path: Path, words: Sequence[str], sections: Sequence[Section], pr
     write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
-def figures_section(all_figures: Sequence[Figures], f: Foreign, folder: Path, replicates: int) -> Section:
-    """AUCs of rows and of patients with their intervals, and what the number of patients can show."""
+def figures_section(
+    all_figures: Sequence[Figures],
+    f: Foreign,
+    folder: Path,
+    replicates: int,
+    clean: Sequence[Figures] | None = None,
+) -> Section:
+    """AUCs of rows and of patients with their intervals, and what the number of patients can show.
+
+    clean : where patients leak, the figures of those who do not; None where nobody leaks
+    """
     known = [x for x in all_figures if x.smaller_class >= FEW_PATIENTS]
     findings, drawings = [], []
     for x in all_figures:
         if x not in known:
             findings.append(
-                f"{_called(x)}With {x.positives} positive and {x.patients - x.positives} negative patients nothing can be said of a new "
+                f"{_named(x, f)}: with {x.positives} positive and {x.patients - x.positives} negative patients nothing can be said of a new "
                 f"patient; at least {FEW_PATIENTS} of each are needed."
             )
     if not all_figures:
         findings.append("No row has both a label and a score, so there are no figures.")
     if known:
         top = max(known, key=lambda x: x.auc)
-        findings += _finding(top, len(known))
-        drawings.append(drawing(known, folder))
+        findings += _finding(top, f, len(known), leaks=clean is not None)
+        drawings.append(drawing(known, f, folder))
+    if clean is not None:
+        findings.append(_without_leaks(clean, f))
     columns = (
-        "Result", "Rows", "Patients (positive)", "AUC of rows", "if rows were independent", "patients drawn", "width, second / first",
+        "Result", "Rows", "Patients (positive)", "AUC of rows", "95 %, as if rows were independent", "95 %, patients drawn", "ratio of the widths",
         "AUC of patients", "95 % interval", "AUC by fold",
     )  # fmt: skip
     rows = [
         (
-            x.model or f.name, x.rows, f"{x.patients} ({x.positives})", number(x.row_auc), _span(x.naive_low, x.naive_high),
+            name, x.rows, f"{x.patients} ({x.positives})", number(x.row_auc), _span(x.naive_low, x.naive_high),
             _span(x.row_low, x.row_high), number(x.too_narrow, 2), number(x.auc), _span(x.low, x.high), number(x.fold_auc),
         )
-        for x in all_figures
+        for name, x in (
+            *((_named(x, f), x) for x in all_figures),
+            *((f"{_named(x, f)}, without leaking patients", x) for x in clean or ()),
+        )
     ]  # fmt: skip
     words = [
         *findings,
@@ -119,7 +139,11 @@ def figures_section(all_figures: Sequence[Figures], f: Foreign, folder: Path, re
         "ranking of all folds together is biased below 0.5, and this one is not. None of them knows how another training "
         "sample would have changed the model.",
     ]
-    data = {"findings": findings, "results": [asdict(x) for x in all_figures]}
+    data = {
+        "findings": findings,
+        "results": [asdict(x) for x in all_figures],
+        "without_leaking_patients": None if clean is None else [asdict(x) for x in clean],
+    }
     return Section("audit_figures", "Figures", words, [Sheet("Rows and patients", columns, rows)], drawings, data)
 
 
@@ -142,7 +166,7 @@ def best_section(best: Best) -> Section:
     return Section("audit_best", "The best of many", [finding, word], data={"findings": [finding], **asdict(best)})
 
 
-def drawing(all_figures: Sequence[Figures], folder: Path) -> Drawing:
+def drawing(all_figures: Sequence[Figures], f: Foreign, folder: Path) -> Drawing:
     """AUC of rows and of patients with their intervals, a line of three per result."""
     shown = sorted(all_figures, key=lambda x: -x.auc)[:SHOWN]
     with canvas(6.2, 1.3 + 0.55 * len(shown)) as fig:
@@ -157,19 +181,33 @@ def drawing(all_figures: Sequence[Figures], folder: Path) -> Drawing:
                 ax.plot(value, i + offset, "o", color=colour, ms=5, label=None if i else label)
         ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0)
         ax.set(xlim=(-0.02, 1.02), ylim=(len(shown) - 0.5, -0.5), xlabel="AUC with 95 % interval")
-        ax.set_yticks(range(len(shown)), [x.model or "result" for x in shown])
+        ax.set_yticks(range(len(shown)), [_named(x, f) for x in shown])
         fig.legend(loc="outside lower center", ncols=3, fontsize=8)
         alt = "AUC of rows and of patients. " + "; ".join(
-            f"{x.model or 'result'}: rows {number(x.row_auc)} ({_span(x.naive_low, x.naive_high)} as if independent, "
+            f"{_named(x, f)}: rows {number(x.row_auc)} ({_span(x.naive_low, x.naive_high)} as if independent, "
             f"{_span(x.row_low, x.row_high)} with patients drawn), patients {number(x.auc)} ({_span(x.low, x.high)})"
             for x in shown
         )
         return save(fig, folder, "audit", "Rows against patients", alt)
 
 
-def _finding(x: Figures, results: int) -> list[str]:
+def _without_leaks(clean: Sequence[Figures], f: Foreign) -> str:
+    """What is left of the figures when patients who were in training do not count."""
+    told = [x for x in clean if x.smaller_class >= FEW_PATIENTS]
+    if not told:
+        most = max((x.patients for x in clean), default=0)
+        return f"Without the patients who were in training {most or 'none'} are left, too few for a figure that holds for a new patient."
+    best = max(told, key=lambda x: x.auc)
+    which = f", the highest of {len(told)} results" * (len(told) > 1)
+    return (
+        f"Without the patients who were in training: {_named(best, f)}{which}, AUC of patients {number(best.auc)}, 95 % interval "
+        f"{_span(best.low, best.high)}, from {best.patients} patients ({best.positives} positive)."
+    )
+
+
+def _finding(x: Figures, f: Foreign, results: int, *, leaks: bool) -> list[str]:
     out = [
-        f"{_called(x)}AUC of patients {number(x.auc)}, 95 % interval {_span(x.low, x.high)}, from {x.patients} patients ({x.positives} positive)"
+        f"{_named(x, f)}: AUC of patients {number(x.auc)}, 95 % interval {_span(x.low, x.high)}, from {x.patients} patients ({x.positives} positive)"
         f"{f', the highest of {results} results' * (results > 1)}."
     ]
     if x.high < 0.5:
@@ -179,6 +217,9 @@ def _finding(x: Figures, results: int) -> list[str]:
         )
     elif x.low <= 0.5:
         out.append("The interval contains 0.5: this is not distinguishable from chance.")
+    else:
+        may = ", which patients that are known from training can bring about" if leaks else ""
+        out.append(f"The interval lies above 0.5{may}.")
     if x.rows > x.patients * x.repeats:
         out.append(
             f"The AUC of its {x.rows} rows is {number(x.row_auc)}. Rows of a patient are not independent: counted as if they were, the 95 % "
@@ -187,14 +228,15 @@ def _finding(x: Figures, results: int) -> list[str]:
         )
     power = power_line(x.auc, x.positives, x.patients - x.positives)
     out.append(
-        f"So many patients tell an AUC of {number(power.detectable, 2)} or more from 0.5 with a power of 80 %; an AUC such as this one is known "
+        f"{x.patients} patients can detect an AUC of {number(power.detectable, 2)} or higher with 80 % power; an AUC such as this one is known "
         f"to about {number(power.half_width, 2)} either way."
     )
     return out
 
 
-def _called(x: Figures) -> str:
-    return f"{x.model}: " if x.model else ""
+def _named(x: Figures, f: Foreign) -> str:
+    """A result by its model, or by its file where that is the only one."""
+    return x.model or f.name
 
 
 def _span(low: float, high: float) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 from evaluation.calibration import Calibration, calibrate, recalibrate
 from evaluation.decision import DecisionCurve, decision_curve
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Scored, head_on
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number, unsaid
 
 NOTHING = "No run here tested patients that its heads had not seen, so there is nothing to calibrate."
 MEANING = (
@@ -87,9 +88,7 @@ def calibration_section(
             "patient, so the map is cross-fitted, not nested. The scores elsewhere in this report are as the heads gave them."
         )
     if len(enough) < len(results):
-        words.append(
-            f"About {len(results) - len(enough)} of {len(results)} results nothing can be said: fewer than {FEW_PATIENTS} patients in a class."
-        )
+        words.append(unsaid(len(results) - len(enough), len(results)))
     if shown:
         fewest = min(min(r.calibration.n_positive, r.calibration.n_patients - r.calibration.n_positive) for r in shown)
         small = [SMALL.format(n=fewest, many=MANY)] * (fewest < MANY)

@@ -13,9 +13,10 @@ from typing import Any
 from evaluation import origin
 from evaluation.assess import Assessment
 from evaluation.metrics import METRICS
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Run, is_table
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 OPEN = "not answered by the run: the authors must say"
 
@@ -48,18 +49,18 @@ TRIPOD = (
     ("8c", "Outcome: blinding", ""), ("9a", "Choice of predictors", "predictors"), ("9b", "Predictors: definition", "features"),
     ("9c", "Predictors: assessors", ""), ("10", "Sample size", "size"), ("11", "Missing data", "missing"),
     ("12a", "Use and partition of the data", "split"), ("12b", "Handling of predictors", "predictors"),
-    ("12c", "Model type and building", "training"), ("12d", "Differences between clusters", "robustness"),
+    ("12c", "Model type and building", "training"), ("12d", "Differences between clusters", ""),
     ("12e", "Measures of performance", "metrics"), ("12f", "Model updating", ""),
-    ("12g", "How predictions were computed", "ensembles"), ("13", "Class imbalance", "imbalance"), ("14", "Fairness", ""),
-    ("15", "Output of the model and thresholds", "output"), ("16", "Development against evaluation data", "external"),
+    ("12g", "How predictions were computed", "predictions"), ("13", "Class imbalance", "imbalance"), ("14", "Fairness", ""),
+    ("15", "Output of the model and thresholds", "output"), ("16", "Development against evaluation data", ""),
     ("17", "Ethical approval", ""), ("18a", "Funding", ""), ("18b", "Conflicts of interest", ""), ("18c", "Protocol", ""),
     ("18d", "Registration", ""), ("18e", "Data sharing", ""), ("18f", "Code sharing", "again"),
     ("19", "Patient and public involvement", ""), ("20a", "Flow of participants", "flow"),
     ("20b", "Characteristics of participants", ""), ("20c", "Comparison with development data", ""),
     ("21", "Participants and events in each analysis", "events"), ("22", "Full specification of the model", "model"),
-    ("23a", "Performance with intervals", "performance"), ("23b", "Performance by cluster", "robustness"),
+    ("23a", "Performance with intervals", "performance"), ("23b", "Performance by cluster", "groups"),
     ("24", "Results of updating", ""), ("25", "Interpretation", ""), ("26", "Limitations", ""),
-    ("27a", "Input of poor quality", "missing"), ("27b", "What users must do", ""), ("27c", "Next steps", ""),
+    ("27a", "Input of poor quality", "quality"), ("27b", "What users must do", ""), ("27c", "Next steps", ""),
 )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def checklist_section(
     runs: Sequence[Run], assessments: Sequence[Assessment], others: Sequence[Section] = ()
 ) -> Section:
     """Both checklists with the answers that the runs give; `others` : the further sections of this report."""
-    known = facts(runs, assessments, {s.key: s.title for s in others})
+    known = facts(runs, assessments, {s.key: s.title for s in others if s.sheets or s.drawings})
     lists = {"CLAIM 2024": CLAIM, "TRIPOD+AI": TRIPOD}
     answered = {
         name: {n: known[fact].strip() for n, _, fact in items if known.get(fact)} for name, items in lists.items()
@@ -90,7 +91,7 @@ def checklist_section(
 
 
 def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mapping[str, str]) -> dict[str, str]:
-    """{name: what the runs record}; '' where they record nothing. `others` : {key: title} of the report's sections."""
+    """{name: what the runs record}; '' where they record nothing. `others` : {key: title} of the report's sections that hold figures."""
 
     def each(tell: Callable[[dict[str, Any]], str]) -> str:
         texts = {run.name: tell(run.about) for run in runs}
@@ -112,7 +113,7 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
     few = f"{why}: no figure holds for new patients."
     return {
         "sources": each(_sources),
-        "preprocessing": each(lambda a: f"{origin.feature_settings(a)}. {_SCALED}"),
+        "preprocessing": each(_preprocessing),
         "features": each(lambda a: f"Features of {a['features']['file']}: {origin.feature_settings(a)}."),
         "predictors": f"All columns of the features; none was picked beforehand. {_SCALED}",
         "subsets": each(_subsets),
@@ -128,17 +129,19 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         "initial": each(lambda a: f"Seed {a['seed']} for folds and heads; backbone weights: "
                         f"{a['features']['settings'].get('weights', 'none, the features are a table')}."),
         "training": each(_training),
-        "selection": f"Every result that was computed is shown ({len(patients)}); the verdict names the highest of those on the reported folds and corrects for the choice. {see('ledger')}",
+        "selection": f"{each(_selection)} Every result that was computed is shown ({len(patients)}); the verdict corrects for naming the highest.",
         "ensembles": each(_ensembles),
         "metrics": f"{', '.join(title for title, _, _ in METRICS.values())}. {see('calibration')}",
-        "tests": "AUC by fold with an interval that allows for other training patients; bootstrap over patients, DeLong's and "
-        "influence-curve intervals; "
-        f"paired tests with Holm's correction. {see('permutations')}",
+        "tests": ("AUC by fold with an interval that allows for other training patients; bootstrap over patients, DeLong's and "
+        "influence-curve intervals; paired tests with Holm's correction. " if enough else "") + see("permutations"),
         "robustness": see("strata", "shortcuts", "stability"),
+        "groups": see("strata"),
+        "predictions": each(_predictions),
+        "quality": each(_quality),
         "internal": each(_split) + (f" Runs that leak: {', '.join(leaks)}." if leaks else ""),
         "external": "None here: every patient is of the cohort that the heads were trained on. evaluate.py --cache scores another.",
         "flow": each(_flow),
-        "performance": f"Mean AUC of the test folds {_range(aucs)} ({len(aucs)} results without a leak), intervals under 'Results'." if enough else few,
+        "performance": f"AUC by fold {_range(aucs)} ({len(aucs)} results without a leak), intervals under 'Results'." if enough else few,
         "diagnostic": "Sensitivity and specificity of each result with intervals, under 'Further metrics'." if enough else few,
         "failures": see("patients"),
         "imbalance": "No class was re-weighted or re-sampled; every patient counts once in training.",
@@ -154,8 +157,8 @@ _SCALED = "Missing numbers become the training mean and columns are standardised
 
 
 def _range(values: Sequence[Any]) -> str:
-    known = sorted(v for v in values if v is not None)
-    return "n/a" if not known else number(known[0], 2) + (f" to {number(known[-1], 2)}" if len(known) > 1 else "")
+    ends = list(dict.fromkeys(number(f(v for v in values if v is not None), 2) for f in (min, max)))
+    return " to ".join(ends)
 
 
 def _sources(about: dict[str, Any]) -> str:
@@ -164,6 +167,17 @@ def _sources(about: dict[str, Any]) -> str:
         f"Features {features.get('file', '')} (digest {features['digest'][:12]}), labels {labels.get('file', '')} (SHA-256 "
         f"{labels['sha256'][:12]}). Who collected them, where and when the authors must say."
     )
+
+
+def _preprocessing(about: dict[str, Any]) -> str:
+    settings = about["features"]["settings"]
+    if is_table(about):
+        return f"Of the images: not known, the features are a table. {_SCALED}"
+    told = {
+        "8-bit mapping by": settings.get("normalize"), "resizing": settings.get("resize"), "plane of volumes": settings.get("plane"),
+        "network's preprocessing": settings.get("preprocess"),
+    }  # fmt: skip
+    return f"Slices: {'; '.join(f'{k} {v}' for k, v in told.items() if v)}. {_SCALED}"
 
 
 def _subsets(about: dict[str, Any]) -> str:
@@ -182,6 +196,31 @@ def _missing(about: dict[str, Any]) -> str:
     if is_table(about):
         files = without = ""
     return f"{len(people.get('unlabelled', []))} patients without a known label were left out{files}. {without}Missing numbers become the training mean, fitted inside each fold."
+
+
+def _quality(about: dict[str, Any]) -> str:
+    if is_table(about):
+        return f"Not known of the images. {_SCALED}"
+    return (
+        f"A file that cannot be decoded is skipped with its reason ({len(about['features']['skipped'])} here), a patient without a "
+        "usable slice gets no score; artefacts and motion are not looked for."
+    )
+
+
+def _predictions(about: dict[str, Any]) -> str:
+    unit = "row" if is_table(about) or about["arguments"].get("unit") == "patient" else "slice"
+    joined = f", which become the patient's by: {about['arguments'].get('aggregate', 'mean')}" * (unit == "slice")
+    return f"Each head gives a probability per {unit}{joined}. The fitted heads and their coefficients are files of the run."
+
+
+def _selection(about: dict[str, Any]) -> str:
+    tuned = about["arguments"].get("tune")
+    how = (
+        "the configuration of each head was chosen on inner folds"
+        if tuned
+        else "each head has the settings that it was given"
+    )
+    return f"No final model was picked: {how}, and each is refitted on all labelled patients."
 
 
 def _split(about: dict[str, Any]) -> str:

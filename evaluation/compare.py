@@ -16,11 +16,11 @@ from evaluation import metrics
 from evaluation.delong import delong
 from evaluation.intervals import bootstrap_weights, inflation, influence, percentile_interval, training_noise
 from evaluation.metrics import Array, Labels
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Scored, head_on
-from evaluation.summary import FEW_PATIENTS
 
 ALPHA = 0.05
-TEST = "paired test on the same patients"
+TEST = "two-sided paired test on the same patients"
 Part = tuple[Labels, Array, Labels]  # y (n,), scores (R, n), fold (R, n) of the common patients
 
 
@@ -75,13 +75,15 @@ def compare_all(
 def sentence(pairs: Sequence[Comparison]) -> str:
     """All comparisons in one sentence."""
     if not pairs:
-        return f"No two results share {FEW_PATIENTS} patients of each class, two of them in every fold, so none are compared."
+        return f"Results are not compared: that takes {FEW_PATIENTS} patients per class, and 2 of each in every fold."
     different = [c for c in pairs if c.p_holm < ALPHA]
     if not different and len(pairs) == 1:
         return f"Between the two results there is no detectable difference ({TEST})."
     if not different:
         return f"Among {len(pairs)} pairs of results there is no detectable difference ({TEST}, Holm's correction)."
     first = different[0]
+    if len(pairs) == 1:
+        return f"The two results differ detectably ({TEST}): {first.verdict}."
     return (
         f"{len(different)} of {len(pairs)} pairs of results differ detectably ({TEST}, Holm's correction), first of all "
         f"{head_on(*first.a[1:])} ({first.a[0]}) and {head_on(*first.b[1:])} ({first.b[0]}): {first.verdict}."

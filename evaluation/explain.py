@@ -19,9 +19,9 @@ from evaluation.assess import Assessment
 from evaluation.figures import Drawing, canvas, save
 from evaluation.metrics import Array
 from evaluation.runs import Run
-from evaluation.sections import Section, Sheet
+from evaluation.sections import Section, Sheet, positive
 from evaluation.submission import write_text
-from evaluation.summary import few, interval_text, number
+from evaluation.summary import interval_text, number
 
 SHOWN = 6  # slices in a figure
 _UP, _DOWN = (
@@ -139,7 +139,14 @@ def explain_section(
         for e in explanations
     ]
     keys = dict.fromkeys((e.head, e.sequence) for e in explanations)
-    words = [MEANING, OUT_OF_FOLD, *(_worth(assessments[key]) for key in keys)]
+    most = max((a.n_repeats for a in assessments.values()), default=1)
+    one = (
+        f"What is explained is the first of {most} repeats, one head of one fold each; the report's patient table shows the mean over repeats, so "
+        "that its score of a patient differs."
+    )
+    worth = [_worth(assessments[key]) for key in keys]
+    ends = f"Up is towards label 1, {positive(question)}."
+    words = [f"{MEANING} {ends}", OUT_OF_FOLD, *[one] * (most > 1), *worth]
     data = {"question": question, "explanations": [_data(e) for e in explanations]}
     drawings = [drawing(e, folder) for e in explanations]
     return Section("explain", "What the head uses", words, [Sheet("Scores explained", titles, rows)], drawings, data)
@@ -200,12 +207,12 @@ def _how(e: Explanation) -> str:
 def _worth(a: Assessment) -> str:
     """Whether there is anything but noise to be explained."""
     name, positive = f"{a.head} on {a.sequence}", a.n_positive
-    if few(a):
+    if a.few:
         return (
             f"{name}: with {positive} positive and {a.n_patients - positive} negative patients nobody can say whether it is better than "
             "chance. Take its maps for maps of noise until more patients say otherwise."
         )
-    auc = f"{name}: its mean AUC of the test folds, {interval_text(a.by_fold)},"
+    auc = f"{name}: its AUC by fold, {interval_text(a.by_fold)},"
     if not a.by_fold["low"] > 0.5:
         return f"{auc} has not been shown to be above chance; as far as is known, its maps explain noise."
     return f"{auc} is above chance; whether by anatomy or by a shortcut, a map cannot tell."

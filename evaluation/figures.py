@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,12 @@ import numpy as np
 
 from evaluation.assess import Assessment
 from evaluation.runs import Run, Scored, head_on
-from evaluation.summary import interval_text, number, trusted
+from evaluation.summary import interval_text, number
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
 _STYLE: dict[Any, Any] = {
-    "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 10,
     "svg.fonttype": "none",
     "svg.hashsalt": "mgmt-radiogenomics",  # the same figure gives the same file
     "legend.frameon": False,
@@ -52,7 +50,7 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
     patients = [a for a in assessments if a.level == "patient"]
     slices = {(a.run, a.head, a.sequence): a for a in assessments if a.level == "slice"}
     runs = len({a.run for a in patients})
-    low, high = (np.array([trusted(a)[end] for a in patients]) for end in ("low", "high"))
+    low, high = (np.array([a.by_fold[end] for a in patients]) for end in ("low", "high"))
     height = 0.9 + 0.4 * len(patients)
     with canvas(5.4, height) as fig:
         ax = fig.subplots()
@@ -64,11 +62,13 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
             name = f"{f'{a.run}: ' * (runs > 1)}{head_on(a.head, a.sequence, ', ')}{' (LEAKS)' * (a.run in leaks)}"
             # above its line, so that a long name takes no room from the axis
             ax.text(0, i - 0.4, name, transform=ax.get_yaxis_transform(), va="center", fontsize=8).set_bbox(_BLANK)
-        ax.plot([], [], "o", color=BLUE, ms=6, label="patient, 95 % interval")
+        ax.plot(
+            [], [], "o", color=BLUE, ms=6, label="patient" if all(a.few for a in patients) else "patient, 95 % interval"
+        )
         if slices:
             ax.plot([], [], "o", mfc="none", mec=ORANGE, ms=6, label="slice")
         ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0, label="chance")
-        ax.set(xlabel="Mean AUC of the test folds", ylim=(len(patients) - 0.5, -0.7), yticks=[])
+        ax.set(xlabel="AUC by fold", ylim=(len(patients) - 0.5, -0.7), yticks=[])
         marks = [
             0.4,
             0.6,
@@ -80,15 +80,21 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
         ax.set_xlim(np.nanmin(marks) - 0.02, np.nanmax(marks) + 0.02)
         ax.spines["left"].set_visible(False)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.45 / height), ncols=3)
-        alt = "AUC of every result: " + "; ".join(
-            f"{head_on(a.head, a.sequence)} {interval_text(trusted(a))}" for a in patients
+        alt = "AUC by fold of every result: " + "; ".join(
+            f"{head_on(a.head, a.sequence)} {interval_text(a.by_fold)}" for a in patients
         )
-        return save(fig, folder, "auc", "AUC of every result, with its 95 % interval", alt)
+        return save(
+            fig,
+            folder,
+            "auc",
+            "AUC by fold of every result" + ("" if all(a.few for a in patients) else ", with its 95 % interval"),
+            alt,
+        )
 
 
 def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
     """ROC and precision-recall with bands, the confusion matrix, and the histogram of scores of one result."""
-    with canvas(5.4, 5.2) as fig:
+    with canvas(5.4, 5.4, size=11) as fig:  # legible on a phone too
         fig.get_layout_engine().set(hspace=0.08)  # room for the titles of the lower row
         axes = fig.subplots(2, 2).ravel()
         for ax, curve, names, baseline in (
@@ -101,8 +107,8 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
             ax.plot(*baseline, color=GREY, lw=1, ls="--")
             ax.set(xlabel=names[0], ylabel=names[1], xlim=(0, 1), ylim=(0, 1.02))
             ax.set_box_aspect(1)
-        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)}")
-        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)}")
+        axes[0].set_title(f"ROC, AUC {number(a.first_repeat['auc'], 2)} (pooled)")
+        axes[1].set_title(f"PR, AP {number(a.first_repeat['average_precision'], 2)} (pooled)")
         c = a.confusion
         cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
         axes[2].imshow(cells, cmap="Blues", vmin=0, vmax=max(1, cells.max()) * 1.4)
@@ -117,17 +123,18 @@ def panels(a: Assessment, scored: Scored, folder: Path) -> Drawing:
         bins = np.linspace(0, 1, 21)
         for label, colour in ((0, GREY), (1, ORANGE)):
             mine = scored.scores[0][known & (scored.y == label)]
-            if len(mine):  # density, so that a small class can be seen beside a large one
-                axes[3].hist(mine, bins, density=True, color=colour, alpha=0.65, label=f"label {label}")
-        axes[3].set(xlabel="Patient score", ylabel="Density within label", xlim=(0, 1), title="Scores")
+            if len(mine):  # shares, so that a small class can be seen beside a large one
+                share = np.full(len(mine), 100 / len(mine))
+                axes[3].hist(mine, bins, weights=share, color=colour, alpha=0.65, label=f"{label} (n = {len(mine)})")
+        axes[3].set(xlabel="Patient score", ylabel="% of the label's patients", xlim=(0, 1), title="Scores by label")
         axes[3].set_box_aspect(1)
         axes[3].set_ylim(top=1.35 * axes[3].get_ylim()[1])  # room for the legend
-        axes[3].legend(fontsize=8, loc="upper center", ncols=2)
+        axes[3].legend(fontsize=9, loc="upper center", ncols=2, handlelength=0.8, handletextpad=0.4, columnspacing=0.8)
         title = f"{a.run}: {head_on(a.head, a.sequence, ', ')}"
         which = f"{title}, first repeat" if a.n_repeats == 1 else f"{title}, first repeat of {a.n_repeats}"
-        fig.suptitle("\n".join(wrap(which, 70)), fontsize=10)
+        fig.suptitle("\n".join(wrap(which, 60)), fontsize=11)
         alt = (
-            f"{which}. ROC curve with AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
+            f"{which}. ROC curve with pooled AUC {number(a.first_repeat['auc'])}; precision-recall curve with average "
             f"precision {number(a.first_repeat['average_precision'])}; confusion matrix: {c['tp']} true positives, {c['fp']} false "
             f"positives, {c['tn']} true negatives, {c['fn']} false negatives; histogram of patient scores by label."
         )
@@ -144,7 +151,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
         for c in run.curves:
             if (c["head"], c["sequence"]) == (head, sequence):
                 folds.setdefault((c["repeat"], c["fold"]), []).append(c)
-        with canvas(7.2, 2.5) as fig:
+        with canvas(5.4, 2.5) as fig:
             for ax, quantity in zip(fig.subplots(1, 2), ("loss", "accuracy"), strict=True):
                 for i, rows in enumerate(folds.values()):
                     epochs = [int(r["epoch"]) for r in rows]
@@ -167,7 +174,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
                             label=None if i else watched,
                         )
                 ax.set(xlabel="Epoch", ylabel=quantity.capitalize())
-                ax.set_ylim(0, 1.02 if quantity == "accuracy" else None)
+                ax.set_ylim(0, 1.02 if quantity == "accuracy" else _top(folds.values()))
             ax.legend(fontsize=8)
             title = f"{run.name}: training of {head_on(head, sequence, ', ')}"
             both = any(rows[0]["val_loss"] for rows in folds.values())
@@ -176,13 +183,19 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
     return out
 
 
+def _top(folds: Iterable[Sequence[Mapping[str, str]]]) -> float:
+    """The end of the axis of losses: a few epochs of one fold may lie above, so that the others can be seen."""
+    losses = [float(r[k]) for rows in folds for r in rows for k in ("loss", "val_loss") if r[k]]
+    return 1.05 * min(max(losses), 3 * float(np.quantile(losses, 0.9)))
+
+
 @contextmanager
-def canvas(width: float, height: float) -> Iterator[Any]:
-    """`with canvas(width, height) as fig`: a matplotlib Figure in inches, in the style of the report."""
+def canvas(width: float, height: float, size: float = 9) -> Iterator[Any]:
+    """`with canvas(width, height) as fig`: a matplotlib Figure in inches, in the style of the report, its letters `size` points."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(_STYLE | {"font.size": size, "axes.titlesize": size + 1}):
         yield Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 

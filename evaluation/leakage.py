@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from evaluation.metrics import Array, Labels, auc, ones
 from evaluation.patients import aggregate
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.power import FEW_PATIENTS
+from evaluation.summary import number
 
 TAIL = 0.025  # of clean demonstrations are called inflated, see flag
 SPLITS = {"slice": "slice split", "id": "id split", "patient": "patient split"}  # in the order in which they are shown

@@ -13,10 +13,11 @@ from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.intervals import LEVEL
 from evaluation.metrics import Array, auc, ones
 from evaluation.patients import aggregate
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import TABLE as NO_SCANS
 from evaluation.runs import Run, head_on
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number
 
 TABLE = "learning.csv"
 METHOD = (

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from evaluation.permutation import mean_fold_auc
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import RUN_FORMAT, Run
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import CHOSEN, FEW_PATIENTS, number
+from evaluation.summary import CHOSEN, named, number
 
 LEDGER = "ledger.csv"
 CHOICES = {"head": "head", "sequence": "sequence", "slices": "slices", "aggregate": "aggregator"}  # column: its title
@@ -170,7 +171,7 @@ def _looks_sentence(looks: Mapping[str, Any], question: str) -> str:
     text = (
         f"{about} all, the reported folds of these {looks['patients']} patients were looked at {_times(looks['total'])}: "
         f"{looks['results']} by the results of this report, {looks['replaced']} by runs that these replaced, {looks['beside']} by "
-        f"other runs in the same folder ({', '.join(looks['runs_beside'][:8]) or 'there are none'})."
+        f"other runs in the same folder ({named(looks['runs_beside']) or 'there are none'})."
     )
     return f"{text} Runs that were deleted or lie elsewhere are not known."
 

@@ -11,6 +11,7 @@ from evaluation.runs import Run, Scored
 from evaluation.sections import Cell, Section, Sheet, result_name
 
 LABEL = "Label"
+SHOWN = 60  # patients, more of which are shown on demand
 
 
 def patients_section(scored: Sequence[Scored], runs: Sequence[Run]) -> Section:
@@ -32,7 +33,8 @@ def patients_section(scored: Sequence[Scored], runs: Sequence[Run]) -> Section:
     for question in dict.fromkeys(questions[s.run] for s in scored):
         results = [s for s in scored if questions[s.run] == question]
         sheets.append(_sheet(question, results, [run for run in runs if run.about["question"] == question]))
-    return Section("patients", "Patient by patient", words, sheets)
+    longest = max((len(sheet.rows) for sheet in sheets), default=0)
+    return Section("patients", "Patient by patient", words, sheets, folded=longest > SHOWN)
 
 
 def _sheet(question: str, results: Sequence[Scored], runs: Sequence[Run]) -> Sheet:

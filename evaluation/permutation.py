@@ -13,7 +13,7 @@ from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
 from evaluation.runs import Run, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import number, p_said, p_text
+from evaluation.summary import NO_INTERVALS, number, p_said, p_text
 
 FILE = "permutations.csv"
 COLUMNS = ("run", "head", "sequence", "permutation", "auc")  # permutation 0: the labels as they are
@@ -36,8 +36,8 @@ class Shuffled:
     def said(self) -> str:
         """p in words, with the least that this number of shuffles can give."""
         n = len(self.null)
-        least = ", the least that they can give" * (self.p <= 1 / (n + 1))
-        return f"{p_said(self.p)} over {n} shuffles of the labels{least}"
+        least = " (the least that they can give)" * (self.p <= 1 / (n + 1))
+        return f"{p_said(self.p)}{least}, one-sided, over {n} shuffles of the labels"
 
     @property
     def band(self) -> tuple[float, float]:
@@ -83,7 +83,7 @@ def highest(tests: Sequence[Shuffled]) -> float:
 
 def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, bool]) -> Section | None:
     """p-values and null bands of all results that have them, None without any; `few` : {run: has too few patients}."""
-    tests = [t for t in read(runs) if not few.get(t.key[0])]
+    tests = read(runs)
     if not tests:
         return None
     names = [result_name(t.key, {r.name for r in runs}) for t in tests]
@@ -93,6 +93,11 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
         "counting the result itself, that reach its AUC or more, so never below 1 in (shuffles + 1). Heads that are not listed were "
         "not shuffled: by default only the logistic one is, train_head.py --permutations N does it for all."
     ]
+    if short := [run for run in dict.fromkeys(t.key[0] for t in tests) if few.get(run)]:
+        words.append(
+            f"{', '.join(short)}: {NO_INTERVALS}, but p over shuffled labels assumes nothing of their number and is valid. With so few "
+            "the null band is wide, and only a very high AUC lies outside it."
+        )
     by_run: dict[str, list[Shuffled]] = {}
     for t in tests:
         by_run.setdefault(t.key[0], []).append(t)
@@ -102,7 +107,7 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
         if len(own) > 1:
             words.append(
                 f"{run}: the highest of these {len(own)} results, {head_on(*best.key[1:])}, reaches {number(best.auc)}; the "
-                f"highest of a shuffle reaches that or more with {p_said(p)}, so this is {said}."
+                f"highest of a shuffle reaches that or more with {p_said(p)} (one-sided), so this is {said}."
             )
         else:
             words.append(
@@ -113,7 +118,7 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
         [name, t.auc, f"{number(t.band[0], 2)}-{number(t.band[1], 2)}", float(t.null.mean()), p_text(t.p), len(t.null)]
         for name, t in zip(names, tests, strict=True)
     ]
-    columns = ("Result", "AUC by fold", "Null band (95 %)", "Null mean", "p", "Shuffles")
+    columns = ("Result", "AUC by fold", "Null band (95 %)", "Null mean", "p, one-sided", "Shuffles")
     data = {
         "tests": [
             {"key": list(t.key), "auc": t.auc, "p": t.p, "band": list(t.band), "shuffles": len(t.null)} for t in tests

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ALPHA, POWER = 0.05, 0.8
+FEW_PATIENTS = 10  # in a class, below which there are no intervals and the verdict says nothing
 
 
 @dataclass

@@ -15,7 +15,7 @@ from evaluation.assess import Assessment, without_nan
 from evaluation.compare import Comparison
 from evaluation.figures import Drawing
 from evaluation.runs import Run
-from evaluation.sections import Cell, Section, Sheet
+from evaluation.sections import Cell, Section, Sheet, positive
 from evaluation.submission import write_text
 from evaluation.summary import number
 
@@ -110,12 +110,13 @@ def write_html(
         origin.provenance_section(runs),
     ]
     names = ", ".join(r.name for r in runs)
-    questions = "; and of ".join(dict.fromkeys(r.about["question"] for r in runs))
+    questions = list(dict.fromkeys(r.about["question"] for r in runs))
+    scores = "; ".join(f"a score near 1 speaks for {positive(q)} (label 1, positive)" for q in questions)
     _write_page(
         path,
         title=f"Report: {names}",
-        heading=f"What the heads can tell of {questions}",
-        subtitle=f"Runs: {names}. Research software; not a medical device.",
+        heading=f"What the heads can tell of {'; and of '.join(questions)}",
+        subtitle=f"Runs: {names}; {scores}. Research software; not a medical device.",
         warnings=warnings,
         words=verdict,
         sections=whole,
@@ -124,15 +125,20 @@ def write_html(
 
 
 def write_sections(
-    path: Path, title: str, words: Sequence[str], sections: Sequence[Section], provenance: dict[str, Any]
+    path: Path,
+    title: str,
+    words: Sequence[str],
+    sections: Sequence[Section],
+    provenance: dict[str, Any],
+    warnings: Sequence[str] = (),
 ) -> None:
-    """A page of its own in the style of the report: `words` lead, `sections` follow."""
+    """A page of its own in the style of the report: `warnings` and `words` lead, `sections` follow."""
     _write_page(
         path,
         title=title,
         heading=title,
         subtitle="Research software; not a medical device.",
-        warnings=[],
+        warnings=warnings,
         words=words,
         sections=sections,
         footer=origin.made_by(provenance),

@@ -97,9 +97,7 @@ def read_run(path: Path, name: str | None = None) -> Run:
         predictions, slices, curves = (_read(path / name, about["tables"].get(name)) for name in MAIN_TABLES)
         more = {name: _read(path / name, digest) for name, digest in about["tables"].items() if name not in MAIN_TABLES}
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ValueError(
-            f"{str(path)!r} is not a run: {Path(error.filename).name} is missing; make runs with train_head.py --out"
-        ) from None
+        raise ValueError(f"{str(path)!r} is not a run: {_instead(path, Path(error.filename).name)}") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{str(path / 'run.json')!r} is not readable JSON ({error})") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -168,6 +166,21 @@ def _matrix(run: str, head: str, sequence: str, rows: Sequence[tuple[str, str, i
     patients = sorted(set(owner))
     index = {p: i for i, p in enumerate(patients)}
     return Scored(run, head, sequence, units, patients, np.array([index[p] for p in owner]), y, scores, fold, n_slices)
+
+
+def _instead(path: Path, missing: str) -> str:
+    """What a path is that holds no run, and what to do."""
+    if not path.exists():
+        return "it does not exist; make runs with train_head.py --out"
+    if path.is_file():
+        return (
+            f"it is a file; train heads on features with train_head.py {path} LABELS.csv --out runs/NAME, or score them with the heads "
+            f"of a run: evaluate.py RUN --cache {path}"
+        )
+    inside = sorted(p.parent.name for p in path.glob("*/run.json"))
+    if inside:
+        return f"it is a folder of runs; name them: {' '.join(str(path / name) for name in inside[:4])}{' ...' * (len(inside) > 4)}"
+    return f"{missing} is missing; make runs with train_head.py --out"
 
 
 def _read(path: Path, digest: str) -> list[dict[str, str]]:

@@ -44,6 +44,11 @@ class Section:
     folded: bool = False
 
 
+def positive(question: str) -> str:
+    """What label 1 stands for: 'MGMT Methylated' of the question 'MGMT Methylated against Unmethylated'."""
+    return question.partition(" against ")[0]
+
+
 def result_name(key: tuple[str, str, str], runs: Collection[str] = (), leaks: Collection[str] = ()) -> str:
     """'boosted, T1wCE' of a (run, head, sequence), with the run where there are several, and with its leak."""
     run, head, sequence = key

@@ -13,9 +13,10 @@ from evaluation.assess import Assessment, assess
 from evaluation.compare import ALPHA, Comparison, compare, holm
 from evaluation.figures import BLUE, GREY, Drawing, canvas, save
 from evaluation.intervals import inflation
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Run, Scored, head_on, is_table
 from evaluation.sections import Section, Sheet
-from evaluation.summary import FEW_PATIENTS, few, interval_text, number, p_said
+from evaluation.summary import interval_text, number, p_said
 
 EXPLANATION = (
     "A shortcut head sees no image. It knows of each sequence only the number of slices and of blank ones, the plane, matrix, "
@@ -107,7 +108,7 @@ def _p_chance(a: Audit) -> float:
 
 def _finding(a: Audit) -> str:
     """One paragraph: what the shortcut reaches alone, and how many image results beat it."""
-    if few(a.best):
+    if a.best.few:
         return (
             f"With {a.best.n_positive} positive and {a.best.n_patients - a.best.n_positive} negative patients nothing can be "
             f"said of shortcuts; at least {FEW_PATIENTS} of each are needed."
@@ -116,8 +117,8 @@ def _finding(a: Audit) -> str:
     told = "can be told" if auc > 0.5 and p < ALPHA else "cannot detectably be told"
     heads = f", corrected for {len(a.heads)} such heads" if len(a.heads) > 1 else ""
     out = (
-        f"The label {told} from how the scans were made: without seeing an image, {a.best.head} reaches a mean AUC of the test "
-        f"folds of {number(auc)} ({p_said(p)} against chance{heads})."
+        f"The label {told} from how the scans were made: without seeing an image, {a.best.head} reaches an AUC by "
+        f"fold of {number(auc)} ({p_said(p)}, two-sided, against chance{heads})."
     )
     return f"{out} {_compared(a.pairs)}"
 
@@ -153,7 +154,7 @@ def _sheets(audits: Sequence[Audit], many: bool) -> list[Sheet]:
     heads = [
         (_name(many, b.run, b.head), b.n_patients, b.n_positive, interval_text(b.by_fold), b.values["auc"]["estimate"])
         for a in audits
-        if not few(a.best)
+        if not a.best.few
         for b in a.heads
     ]
     pairs = [

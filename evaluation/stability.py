@@ -11,9 +11,10 @@ import numpy as np
 
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Scored, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import FEW_PATIENTS, number
+from evaluation.summary import number, unsaid
 
 SLICES = 3  # of one patient, below which their ranks are not compared
 COMPARED = (
@@ -94,9 +95,7 @@ def stability_section(scored: Sequence[Scored], slices: Sequence[Scored], folder
         single = f"{len(scored) - len(repeated)} of {len(scored)} results have one repeat and cannot be compared"
         words.append(f"{single}; train with --repeats 2 or more.")
     if len(enough) < len(repeated):
-        words.append(
-            f"{len(repeated) - len(enough)} results have fewer than {FEW_PATIENTS} patients in a class; of these nothing can be said."
-        )
+        words.append(unsaid(len(repeated) - len(enough), len(repeated)))
     names = [result_name(f.key, [s.run for s in scored]) for f in found]
     data = {"results": [_data(f) for f in found]}
     return Section("stability", "Stability", words, _sheets(found, names), _drawings(found, names, folder), data)

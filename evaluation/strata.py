@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.intervals import bootstrap_weights, percentile_interval
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Run, Scored, is_table
 from evaluation.sections import Cell, Section, Sheet
-from evaluation.summary import FEW_PATIENTS, interval_text
+from evaluation.summary import interval_text, named
 
 FACTORS = {"sequences": "Sequences present", "plane": "Plane", "slices": "Slices that are not blank"}
 _QUANTILES = (0, 0.25, 0.5, 0.75, 1)
@@ -149,9 +150,9 @@ def _differences(entries: Sequence[Mapping[str, Any]]) -> str:
             f"Between groups of patients the intervals of a result overlap in all {len(pairs)} pairs that are large enough: no sign "
             "that results depend on the sequences present, the plane or the slice count, and no proof that they do not."
         )
-    named = "; ".join(apart[:_SHOWN]) + ("; and others" if len(apart) > _SHOWN else "")
+    listed = named(apart, _SHOWN, "; ")
     return (
-        f"In {len(apart)} of {len(pairs)} pairs of groups the intervals of a result do not overlap: {named}. The intervals "
+        f"In {len(apart)} of {len(pairs)} pairs of groups the intervals of a result do not overlap: {listed}. The intervals "
         "take the fold models as given, so they are too narrow, and among so many pairs some part by chance: see whether it repeats in other data before reading anything into it."
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.assess import Assessment, assess
 from evaluation.patients import Prediction
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import TABLE, group, head_on
 
-FEW_PATIENTS = 10  # in a class, below which the verdict says nothing
+NO_INTERVALS = f"no intervals with fewer than {FEW_PATIENTS} patients in a class"
 CHOSEN = "chosen"  # the sequence of a tuned result, and the head of the best head of each fold
 
 
@@ -42,24 +43,12 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: boo
         v = a.values
         pooled = f"{number(v['auc']['estimate']):>6}" if folds else ""
         lines.append(
-            f"{named(a.head, a.sequence)} {a.n_patients:8}  {interval_text(trusted(a)):21} {pooled}  "
+            f"{named(a.head, a.sequence)} {a.n_patients:8}  {interval_text(a.by_fold):21} {pooled}  "
             f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
         )
-    if any(few(a) for a in assessments):
-        lines.append(
-            f"n/a: fewer than {FEW_PATIENTS} patients in a class; intervals are not given, and the figures say nothing of new patients"
-        )
+    if any(a.few for a in assessments):
+        lines.append(f"n/a: {NO_INTERVALS}, and the figures say nothing of new patients")
     return lines
-
-
-def few(a: Assessment) -> bool:
-    """Whether a class has fewer patients than an interval needs to mean anything."""
-    return min(a.n_positive, a.n_patients - a.n_positive) < FEW_PATIENTS
-
-
-def trusted(a: Assessment) -> Mapping[str, float]:
-    """The AUC by fold, without its interval where patients are too few."""
-    return {**a.by_fold, "low": math.nan, "high": math.nan} if few(a) else a.by_fold
 
 
 def interval_text(value: Mapping[str, float]) -> str:
@@ -118,16 +107,27 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
     best = nested[0] if len(nested) == 1 else max(results, key=lambda a: a.by_fold["estimate"])
     auc, k = best.by_fold, 1 if len(nested) == 1 else len(results)
     positive, negative = best.n_positive, best.n_patients - best.n_positive
-    if few(best):
-        return [
-            f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "
-            f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything."
+    several = [a.run for a in results]
+    told = {
+        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}": shuffled[
+            key
         ]
+        for a in results
+        if (key := (a.run, a.head, a.sequence)) in shuffled
+    }
+    others = [f"{name}, {said.partition(', ')[0]}" for name, said in told.items()]
+    how = "; ".join(dict.fromkeys(said.partition(", ")[2] for said in told.values()))  # once for all
+    against = f"Against heads that were trained on shuffled labels{f' ({how})' * bool(how)}: {'; '.join(others)}."
+    if best.few:
+        out = [
+            f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "
+            f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything, and none is given."
+        ]
+        return out + [f"{against} This p needs no such number, but says nothing of how large an AUC is."] * bool(others)
     picked = f"the highest of {k} patient-level results is " if k > 1 else "chosen on inner folds, " if nested else ""
     own = (best.run, best.head, best.sequence)
-    several = [a.run for a in results]
     out = [
-        f"For a new patient: {picked}{head_on(best.head, best.sequence)} ({best.run}), mean AUC of the test folds "
+        f"For a new patient: {picked}{head_on(best.head, best.sequence)} ({best.run}), AUC by fold "
         f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients "
         f"({positive} positive){f'; {shuffled[own]}' if own in shuffled else ''}."
     ]
@@ -151,7 +151,7 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
         tune = "; train_head.py --tune chooses on inner folds instead" * (not nested)
         out.append(
             f"Its own interval lies above 0.5, but {picked_after} looking at {' and '.join(seen)}. Corrected for {count} "
-            f"(Bonferroni) {p_said(corrected)}: {stands}. Its AUC is optimistic all the same{tune}."
+            f"(Bonferroni) {p_said(corrected)}, two-sided: {stands}. Its AUC is optimistic all the same{tune}."
         )
     accuracy = best.values["accuracy"]["estimate"]
     relation = "above" if accuracy > best.majority_accuracy else "not above"
@@ -160,16 +160,28 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
     )
     if best.power["detectable"] is not None and not math.isnan(best.power["detectable"]):
         out.append(
-            f"This many patients have 80 % power to tell an AUC of {number(best.power['detectable'], 2)} from 0.5, and less for lower ones."
+            f"{best.n_patients} patients can detect an AUC of {number(best.power['detectable'], 2)} or higher with 80 % power."
         )
-    others = [
-        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}, {shuffled[key]}"
-        for a in results
-        if (key := (a.run, a.head, a.sequence)) in shuffled
-    ]
     if others and own not in shuffled:
-        out.append(f"Heads that were trained on shuffled labels too: {'; '.join(others)}.")
+        out.append(against)
     return out
+
+
+def counted(n: int, what: str) -> str:
+    """'1 pair', '3 pairs'."""
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def unsaid(few: int, results: int) -> str:
+    """That nothing can be said of those results of `results` that have few patients."""
+    of = f"{few} of {results} results" if few < results else "any result" if results > 1 else "this result"
+    return f"Nothing can be said of {of} here: fewer than {FEW_PATIENTS} patients in a class."
+
+
+def named(names: Iterable[str], most: int = 8, comma: str = ", ") -> str:
+    """The first names, and how many more there are."""
+    listed = list(names)
+    return comma.join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
 def p_said(p: float) -> str:

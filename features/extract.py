@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -168,7 +168,7 @@ def _extend(
     if before and added:
         summary.notes.append(f"{len(added)} patients are new to the cache: {_some(added)}")
     bar = progress(total=len(todo), unit="series") if progress and todo else None
-    with closing(decoded(todo, prepare, workers)) as prepared:
+    with closing(decoded(todo, prepare, workers)) as prepared, closing(bar) if bar is not None else nullcontext():
         for series, images in prepared:
             if strict and images.skipped:
                 raise ValueError(f"--strict: {images.skipped[0].source}: {images.skipped[0].reason}")
@@ -188,8 +188,6 @@ def _extend(
                 rate = summary.n_slices_new / (time.monotonic() - started)
                 bar.set_postfix_str(f"{rate:.1f} slices/s, {summary.n_slices_new} slices", refresh=False)
                 bar.update()
-    if bar is not None:
-        bar.close()
     if todo or parts.exists() or not _records(out, scans.skipped):
         _publish(out, parts, settings, done, scans)
     summary.seconds = time.monotonic() - started

@@ -13,9 +13,11 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from queue import SimpleQueue
 from typing import Any
 
@@ -136,7 +138,8 @@ class _Worker:
             self._process = context.Process(
                 target=_work, args=(theirs, self._at, self._prepare, self._limits), daemon=True
             )
-            self._process.start()
+            with _deaf_to_interrupts():
+                self._process.start()
             theirs.close()
 
     def _ask(self, series: Series, left_out: dict[str, str]) -> Images:
@@ -175,9 +178,23 @@ def _death(code: int, memory: int) -> str:
     return f"ended with exit status {code}"
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that this thread starts inside never hear Ctrl-C, not even while they import; the parent hears it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # whose start, as part of the first process's, would undo what follows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(connection: Any, at: Any, prepare: Prepare, limits: Limits) -> None:
     """The life of a worker: series in, images out, until the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and ends its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends its workers
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - decoders print what headers say
         for stream in (1, 2):
             os.dup2(nowhere.fileno(), stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,15 @@ def load(
     *,
     slices: str = "all",
     keep_blank: bool = False,
+    planes: Sequence[str] | None = None,
     patients: Sequence[str] | None = None,
 ) -> Table:
     """The rows of one sequence, patients in natural order, slices in geometric order, views after the images.
 
     Each series is checked against its digest; ValueError names the first that is damaged. Series of other sequences, and of
-    patients other than `patients` where they are given, are not read.
+    patients or planes other than `patients` and `planes` where they are given, are not read.
     `slices`: all, central, first, largest (most brain) or middle:N, among the slices that are not blank (with
-    `keep_blank`, among all). A patient without a usable slice is listed in `missing`.
+    `keep_blank`, among all) and lie in one of `planes`. A patient without a usable slice is listed in `missing`.
     """
     if source.is_csv:
         table = read_table(source.path)
@@ -152,6 +153,10 @@ def load(
         series = np.flatnonzero(cache.series["sequence"] == sequence)
         series = series[[p in wanted for p in cache.series["patient"][series]]]
         series = series[np.argsort(cache.series["first_row"][series], kind="stable")]
+        if planes:
+            there = np.isin(cache.column("plane"), list(planes))
+            spans = zip(*(cache.series[c][series] for c in ("first_row", "n_rows")), strict=True)
+            series = series[np.array([there[a : a + n].any() for a, n in spans], bool)]
         X, problems = cache.checked(series)
         if problems:
             raise ValueError(
@@ -166,7 +171,7 @@ def load(
         with_rows = set()
         for k, rows in zip(series, read, strict=True):
             images = rows[view[rows] == 0]
-            kept = choose(images, brain, slices, keep_blank)
+            kept = choose(images[there[images]] if planes else images, brain, slices, keep_blank)
             if len(kept):
                 # Views come in blocks as long as the images, in the same order.
                 for block in range(len(rows) // len(images)):
@@ -223,6 +228,11 @@ def concatenate(tables: Sequence[Table]) -> Table:
     return Table(
         name, np.concatenate(blocks, axis=1), patients, np.zeros(len(patients), np.int16), patients.copy(), missing
     )
+
+
+def selection(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fitted head was trained on of a sequence, as options of `load`; `about` : of its bundle."""
+    return {"slices": about["slices"], "keep_blank": about["keep_blank"], "planes": about.get("planes")}
 
 
 def named_sequences(names: Sequence[str]) -> list[str]:

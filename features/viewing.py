@@ -40,11 +40,16 @@ def find_series(cohort: Path, patients: Sequence[str], sequences: Sequence[str])
 
 
 def images_of(
-    series: Series, settings: Mapping[str, Any], *, slices: str = "all", keep_blank: bool = False
+    series: Series,
+    settings: Mapping[str, Any],
+    *,
+    slices: str = "all",
+    keep_blank: bool = False,
+    planes: Sequence[str] | None = None,
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """((n, size, size) uint8, n slice ids `source#instance`) of one series, in geometric order.
 
-    `settings` : of the features, as the cache and the run have them; `slices`, `keep_blank` : as in `features.table.load`.
+    `settings` : of the features, as the cache and the run have them; `slices`, `keep_blank`, `planes` : as in `features.table.load`.
     Raises ValueError where the settings name other rules from file to image than this version has.
     """
     if settings["preprocessing"] != PREPROCESSING:
@@ -55,7 +60,8 @@ def images_of(
     options = {name: settings[name] for name in ("normalize", "resize", "plane")}
     prepared = prepare_series(series, size=settings["input_size"], **options)
     columns = prepared.columns
-    rows = choose(np.arange(len(prepared.pixels)), columns["brain_fraction"], slices, keep_blank)
+    there = np.isin(columns["plane"], list(planes)) if planes else np.ones(len(prepared.pixels), bool)
+    rows = choose(np.flatnonzero(there), columns["brain_fraction"], slices, keep_blank)
     ids = [f"{s}#{i}" for s, i in zip(columns["source"][rows], columns["instance"][rows], strict=True)]
     return prepared.pixels[rows], ids
 

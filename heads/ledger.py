@@ -27,19 +27,32 @@ def plain_rows(
         yield run, head, sequence, slices, aggregate, c.parameters, "", "", "", "", "", 1, 0
 
 
-def looks(out: Path, labels: Mapping[str, int], results: int) -> dict[str, int]:
+def looks(out: Path, about: Mapping[str, Any], results: int) -> dict[str, int]:
     """How often the folds of these patients were looked at: `results` times now, and earlier by the run that `out` holds.
 
-    Replacing a run does not undo that its figures were seen. A run of other patients or labels does not count.
+    about : what run.json will say of patients, arguments, features and code. Replacing a run does not undo that its figures were
+    seen. A run of other patients or labels does not count, nor does the very same run, whose figures are these.
     """
     earlier = 0
     try:
         before = json.loads((out / "run.json").read_text(encoding="utf-8"))
-        if before["patients"]["labels"] == dict(labels):
-            earlier = before["looks"]["total"] if "looks" in before else _results(out / "predictions.csv")
+        if before["patients"]["labels"] == about["patients"]["labels"]:
+            known = before.get("looks")
+            earlier = known["total"] if known else _results(out / "predictions.csv")
+            if known and _origin(before) == _origin(about):
+                earlier = known["earlier"]
     except (OSError, ValueError, KeyError, TypeError):  # no run, or a damaged one, whose figures nobody could read
         pass
     return {"results": results, "earlier": earlier, "total": results + earlier}
+
+
+def _origin(about: Mapping[str, Any]) -> str | float:
+    """All that the figures of a run depend on, as one text; NaN, which equals nothing, where the code is not known."""
+    if about.get("dirty") is not False:
+        return float("nan")
+    arguments = {k: v for k, v in about["arguments"].items() if k not in ("out", "overwrite", "jobs")}
+    made = (about["features"]["digest"], about["labels"], about["code_version"], about["commit"], about["versions"])
+    return json.dumps([arguments, made], sort_keys=True)
 
 
 def _results(predictions: Path) -> int:

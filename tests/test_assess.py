@@ -215,7 +215,7 @@ def test_bands_are_as_wide_as_the_grid_and_hold_the_curve() -> None:
     assert np.mean((a.roc["low"][5:] <= on_roc + 1e-9) & (on_roc <= np.array(a.roc["high"][5:]) + 1e-9)) > 0.95
 
 
-@pytest.mark.parametrize("n", [4, 600])
+@pytest.mark.parametrize("n", [20, 600])
 def test_the_bands_of_a_perfect_head_are_one(n: int) -> None:
     s = scored(n=n)
     s.scores[0] = s.y * 0.5 + np.linspace(0, 0.4, n)
@@ -270,3 +270,18 @@ def test_the_interval_is_the_bootstrap_of_patients() -> None:
         draws.append(roc_auc_score(s.y[again], s.scores[0][again]))
     auc = assess(s, level="patient", replicates=300, seed=4).values["auc"]
     assert [auc["low"], auc["high"]] == pytest.approx(np.quantile(draws, [0.025, 0.975]).tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize(("n", "few"), [(60, False), (18, True)])
+def test_with_few_patients_of_a_class_there_are_estimates_alone(n: int, few: bool) -> None:
+    for level in ("patient", "slice"):
+        a = assess(scored(n=n), level=level, replicates=20, curves=True)
+        assert (a.few, a.smaller_class) == (few, n // 2)
+        ends = [v[end] for v in (*a.values.values(), a.roc, a.pr) for end in ("low", "high")]
+        if level == "patient":
+            ends += [v[end] for v in (a.by_fold, a.fold_auc_interval, a.delong) for end in ("low", "high")]
+            ends.append(a.by_fold["p"])
+            assert (a.power["half_width"] is None) == (a.power["patients_needed"] is None and few) == few
+            assert np.isfinite([a.by_fold["estimate"], a.by_fold["u"]]).all()
+        assert all(np.isnan(end).all() == few for end in ends)
+        assert all(np.isfinite(v["estimate"]) for v in a.values.values())

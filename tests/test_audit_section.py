@@ -58,9 +58,26 @@ def test_a_slice_split_is_flagged_with_the_right_counts(planted: int, audit) -> 
     assert Path("out/figures/audit.svg").exists()
 
 
+def test_what_is_left_without_the_leaking_patients(audit) -> None:
+    out, found = audit(slices(n=60, planted=13))
+    assert '<p class="warning" role="alert">LEAKS: 13 of 60' in Path("out/audit.html").read_text()
+    (whole,), (clean,) = found["figures"]["results"], found["figures"]["without_leaking_patients"]
+    assert (whole["patients"], clean["patients"]) == (60, 47)
+    header, *rows = slices(n=60).splitlines()
+    others = "\n".join([header, *(row for row in rows if int(row[:5]) >= 13)]) + "\n"
+    assert audit(others)[1]["figures"]["results"][0]["auc"] == pytest.approx(clean["auc"])
+    assert f"Without the patients who were in training: p.csv, AUC of patients {clean['auc']:.3f}" in out
+    out, found = audit(slices(n=40, planted=40))
+    assert found["figures"]["without_leaking_patients"] == []
+    assert "Without the patients who were in training none are left" in out
+    assert "in place of the audit that was there" in out
+
+
 def test_a_clean_file_is_not(audit) -> None:
     out, found = audit(slices())
     assert "LEAKS" not in out
+    assert found["figures"]["without_leaking_patients"] is None
+    assert 'role="alert"' not in Path("out/audit.html").read_text()
     assert "No leak found: none of 40 test patients is in training in 5 folds, if the other folds trained each." in out
     assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (False, True)
     assert (found["rows"]["rows"], found["rows"]["patients"]) == (240, 40)
@@ -176,7 +193,7 @@ def test_the_best_of_many_models_with_nothing_to_find(audit) -> None:
 
 def test_few_patients_get_words_instead_of_figures(audit) -> None:
     out, found = audit(slices(n=12))
-    assert "With 6 positive and 6 negative patients nothing can be said of a new patient" in out
+    assert "p.csv: with 6 positive and 6 negative patients nothing can be said of a new patient" in out
     assert "AUC of" not in out
     assert found["figures"]["results"][0]["auc"] is None
 

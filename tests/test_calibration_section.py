@@ -106,7 +106,7 @@ def test_few_patients_get_no_figures(tmp_path: Path) -> None:
     nine = np.flatnonzero(few.y == 1)[9:]
     few.y[nine] = 0
     section = calibration_section([few, enough], tmp_path, replicates=20)
-    assert section.words[0] == "About 1 of 2 results nothing can be said: fewer than 10 patients in a class."
+    assert section.words[0] == "Nothing can be said of 1 of 2 results here: fewer than 10 patients in a class."
     assert [r["head"] for r in section.data["results"]] == ["enough"]
     alone = calibration_section([few], tmp_path, replicates=20)
     assert (len(alone.words), alone.sheets, alone.drawings) == (1, [], [])

@@ -7,9 +7,9 @@ import re
 import pytest
 from report_material import LEAK, a_run, assessments
 
-from evaluation.checklist import CLAIM, OPEN, TRIPOD, checklist_section, facts
+from evaluation.checklist import CLAIM, OPEN, TRIPOD, _range, checklist_section, facts
 from evaluation.runs import Run
-from evaluation.sections import Section
+from evaluation.sections import Section, Sheet
 
 
 def answers(*runs: Run, others: tuple[Section, ...] = ()) -> tuple[dict[str, str], dict[str, str]]:
@@ -91,10 +91,18 @@ def test_few_patients_get_no_figure() -> None:
 
 def test_further_parts_of_the_report_are_named_where_they_answer() -> None:
     assert answers(a_run(n=40))[0]["30"] == OPEN
-    strata = Section("strata", "Strata", [])
+    sheet = Sheet("s", ("a",), [("b",)])
+    strata = Section("strata", "Strata", [], [sheet])
     assert answers(a_run(n=40), others=(strata,))[0]["30"] == "See 'Strata' in this report."
-    both = answers(a_run(n=40), others=(strata, Section("stability", "Stability", [])))[0]["30"]
+    both = answers(a_run(n=40), others=(strata, Section("stability", "Stability", [], [sheet])))[0]["30"]
     assert both == "See 'Strata', 'Stability' in this report."
+    silent = Section("strata", "Strata", ["Nothing can be said."])
+    assert answers(a_run(n=40), others=(silent,))[0]["30"] == OPEN, "a section without a figure answers nothing"
+
+
+def test_equal_ends_of_a_range_are_said_once() -> None:
+    assert _range([0.631, None, 0.634]) == "0.63"
+    assert _range([0.7, 0.5]) == "0.50 to 0.70"
 
 
 def test_the_data_say_which_items_are_open() -> None:

@@ -148,7 +148,7 @@ def test_results_of_other_questions_are_not_paired() -> None:
 def test_the_sentence_counts_the_pairs() -> None:
     y, a, b = sample(300, 2.5, 0.0)
     good, bad = scored("good", a, y), scored("bad", b, y)
-    assert sentence([]).startswith("No two results share 10 patients of each class")
+    assert sentence([]).startswith("Results are not compared: that takes 10 patients per class")
     assert sentence(compare_all([good, good])).startswith("Between the two results there is no detectable difference")
-    assert sentence(compare_all([good, bad])).startswith("1 of 1 pairs of results differ detectably")
+    assert sentence(compare_all([good, bad])).startswith("The two results differ detectably")
     assert "good on FLAIR (run) ranks patients better" in sentence(compare_all([good, bad]))

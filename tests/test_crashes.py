@@ -247,30 +247,49 @@ sys.exit(extract_features.main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_an_extraction_that_goes_on_later(tmp_path: Path, number: int, status: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "to_all", "at_once"),
+    [(signal.SIGTERM, False, False), (signal.SIGINT, True, False), (signal.SIGINT, True, True)],
+    ids=["SIGTERM", "Ctrl-C", "Ctrl-C while decoders start"],
+)
+def test_a_signal_stops_an_extraction_that_goes_on_later(
+    tmp_path: Path, number: int, to_all: bool, at_once: bool
+) -> None:
     cohort, out = make_cohort(tmp_path / "cohort", "ab"), tmp_path / "f.h5"
 
     def start(wait: float) -> subprocess.Popen[str]:
         script = DOOR.format(tests=str(HERE), wait=wait)
-        arguments = [str(cohort), "--out", str(out), "--workers", "1"]
-        command = [sys.executable, "-c", script, *arguments]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE.parent)
+        command = [sys.executable, "-c", script, str(cohort), "--out", str(out), "--workers", "2"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, **pipes, text=True, cwd=HERE.parent, start_new_session=True)
 
     process = start(wait=30)
     assert process.stdout is not None
-    while process.stdout.readline() != "embedding\n":
+    parts = tmp_path / "f.h5.parts"
+    while not parts.exists() if at_once else process.stdout.readline() != "embedding\n":
         assert process.poll() is None
-    process.send_signal(number)
+        time.sleep(0.01)
+    time.sleep(0.05)  # so that the decoders of `at_once` are importing
+    (os.killpg if to_all else os.kill)(process.pid, number)  # a terminal sends Ctrl-C to the whole group
     _, said = process.communicate(timeout=20)
-    assert process.returncode == status
-    assert "stopped; finished series are kept, run the same command again to go on" in said
+    assert process.returncode == 128 + number
+    assert said.endswith("stopped; finished series are kept, run the same command again to go on\n")
     assert "Traceback" not in said
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cohort", "f.h5.parts"]
+    until = time.monotonic() + 10
+    with pytest.raises(ProcessLookupError):  # nobody of the group is left
+        while time.monotonic() < until:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
 
     said, _ = (process := start(wait=0)).communicate(timeout=60)
     assert process.returncode == 0
     assert "4 series extracted" in said
+    from features.extract import extract
+    from features.scans import find_scans
+
+    extract(find_scans([cohort]), tmp_path / "whole.h5", embed=CheapEmbedder(), workers=0)
+    assert out.read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 # --- disks ---------------------------------------------------------------------------------------------
@@ -326,6 +345,43 @@ def test_a_full_disk_leaves_the_run_that_is_there(tmp_path: Path, small_disk: Pa
         assert content(out) == before
         ballast.unlink()
         assert [p.name for p in small_disk.iterdir()] == ["r"]
+
+
+def test_a_full_disk_ends_each_command_in_words(tmp_path: Path, small_disk: Path, job: Job) -> None:
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    cohort, said = make_cohort(tmp_path / "cohort", "abcdefgh"), tmp_path / "said"
+    labels = tmp_path / "labels.csv"
+    labels.write_text("id,label\n" + "".join(f"{p},{k % 2}\n" for k, p in enumerate("abcdefghi")))
+    cache, run, report = small_disk / "f.h5", small_disk / "r", small_disk / "report"
+    options = ["--head", "logistic", "--folds", "2", "--permutations", "0", "--jobs", "1", "--overwrite"]
+    doors: dict[str, tuple[Path, list[Any], tuple[int, ...]]] = {
+        "extract_features": (cache, [cohort, "--workers", "0"], (0, 20_000, 290_000)),
+        "train_head": (run, [cache, labels, *options], (0, 20_000)),
+        "evaluate": (report, [run, "--replicates", "20"], (0, 200_000)),
+    }
+
+    def call(door: str, *more: str) -> int:
+        out, arguments, _ = doors[door]
+        return job(what="door", door=door, out=out, arguments=[*map(str, arguments), *more], said=said)
+
+    for door in doors:
+        assert call(door) == 0, said.read_text()
+    make_cohort(cohort, "i")
+    for door, (out, _, levels) in doors.items():
+        seed = [] if door == "extract_features" else ["--seed", "1"]
+        before = content(small_disk)
+        for leave in levels:
+            ballast = fill(small_disk, leave)
+            assert call(door, *seed) == 2, f"{door} with {leave} bytes free"
+            ballast.unlink()
+            words = said.read_text()
+            assert f"{door}.py: " in words and "No space left on device" in words and "Traceback" not in words
+            after = {name: raw for name, raw in content(small_disk).items() if ".parts/" not in name}
+            assert after == before, f"{door} with {leave} bytes free: what was there is not as it was"
+        assert call(door, *seed) == 0, said.read_text()
+        assert content(out.parent) != before
+        assert not list(small_disk.rglob(".*")), "something was left behind"
+    assert sorted(p.name for p in small_disk.iterdir()) == ["f.h5", "r", "report"]
 
 
 def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:

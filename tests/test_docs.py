@@ -59,7 +59,7 @@ def test_every_column_is_in_formats() -> None:
 
 
 def test_the_file_tree_of_the_readme_is_the_one_on_disk() -> None:
-    for package in ("features", "heads", "evaluation"):
+    for package in ("features", "heads", "evaluation", "doors"):
         for module in (ROOT / package).glob("*.py"):
             if not module.name.startswith("__"):
                 assert re.search(rf"\b{re.escape(module.name)}\b", README), module

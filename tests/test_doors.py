@@ -19,6 +19,7 @@ import extract_features
 import train_head
 from features import hdf5
 from features.hdf5 import SeriesRows
+from heads import bundle
 
 SETTINGS = {
     "backbone": "tiles", "weights": "custom", "weights_sha256": "0" * 64, "preprocess": "unit", "input_size": 224, "pooling": "x",
@@ -275,6 +276,7 @@ def test_a_submission_holds_the_ids_asked_for_in_their_order(cohort, tmp_path: P
     ]
     assert evaluate.main(base) == 2
     assert "a submission takes one head and one sequence" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists(), "this is said before anything is scored"
     assert evaluate.main([*base, "--head", "logistic", "--sequence", "mean(FLAIR+T2w)"]) == 0
     rows = table(out)
     assert [r["BraTS21ID"] for r in rows] == ["00053", "50", "00051"]
@@ -317,6 +319,31 @@ def test_a_csv_of_radiomics_runs_through_the_same_heads(tmp_path: Path, capsys) 
     assert "2 patients in the features have no known label, left out: S-58, S-59" in out
     auc = float(next(x for x in out.splitlines() if x.startswith("logistic")).split()[2])
     assert auc > 0.75
+
+
+def test_a_head_of_one_plane_takes_no_other(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(12)
+    run = tmp_path / "r"
+    assert train(cache, labels, "--head", "logistic", "--plane", "coronal", "--out", run) == 2
+    assert "no usable slice in 12 patients" in capsys.readouterr().out
+    assert train(cache, labels, "--head", "logistic", "--plane", "axial", "unknown", "--out", run) == 0
+    assert bundle.load(run / "heads" / "logistic-FLAIR.npz").about["planes"] == ["axial", "unknown"]
+    new, _ = cohort(4, first=50, name="new")
+    assert evaluate.main([str(run), "--cache", str(new), "--out", str(tmp_path / "o")]) == 0
+    assert {r["patient_id"] for r in table(tmp_path / "o" / "scores.csv")} == {"00050", "00051", "00052", "00053"}
+
+
+def test_heads_of_a_table_and_features_of_images_do_not_meet(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(12)
+    rows = "".join(f"{i:05d},{i % 2 + i / 20}\n" for i in range(12))
+    (tmp_path / "t.csv").write_text("id,a\n" + rows)
+    for name, features in (("images", cache), ("numbers", tmp_path / "t.csv")):
+        assert train(features, labels, "--head", "logistic", "--out", tmp_path / name) == 0
+    for run, other in (("images", tmp_path / "t.csv"), ("numbers", cache)):
+        assert evaluate.main([str(tmp_path / run), "--cache", str(other), "--out", str(tmp_path / "o")]) == 2
+    first, second = capsys.readouterr().err.splitlines()[-2:]
+    assert "images was trained on a cache (.h5) of features of images; --cache" in first and "is a CSV" in first
+    assert "numbers was trained on a CSV with a row per patient; --cache" in second
 
 
 def test_fixed_folds_come_from_a_file(cohort, tmp_path: Path) -> None:

@@ -80,10 +80,15 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
         read_run(path)
 
 
-@pytest.mark.parametrize("what", ["runs/nothing", "runs/r/predictions.csv"])
-def test_what_is_no_folder_is_refused(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("what", "said"), [
+    ("runs/nothing", "it does not exist; make runs"),
+    ("runs/r/predictions.csv", "it is a file; train heads on features with train_head.py .*predictions.csv LABELS.csv"),
+    ("runs", "it is a folder of runs; name them: .*runs/r$"),
+    (".", "run.json is missing; make runs"),
+])  # fmt: skip
+def test_what_is_no_run_is_refused_with_what_it_is(what: str, said: str, tmp_path: Path) -> None:
     run(tmp_path)
-    with pytest.raises(ValueError, match=r"is not a run: run.json is missing"):
+    with pytest.raises(ValueError, match=f"is not a run: {said}"):
         read_run(tmp_path / what)
 
 

@@ -137,6 +137,7 @@ def test_the_words_say_what_the_maps_are_worth(tmp_path: Path, scored: Scored, w
     assessed = {("logistic", "FLAIR"): assess(scored, level="patient", replicates=200)}
     section = explain_section([explanation([0.3, 0.1], 0.55)], assessed, "MGMT 1 against 0", tmp_path)
     assert "not where the tumour is" in section.words[0]
+    assert section.words[0].endswith("Up is towards label 1, MGMT 1.")
     assert words in section.words[2]
     assert section.sheets[0].rows == [("00011: logistic on FLAIR", 1, 0, 2, 0.55, 2, "0.525 to 0.574")]
 

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 
 from features.extract import Summary, extract, summary_lines
 from features.hdf5 import Cache, verify, write
@@ -39,8 +40,6 @@ def add_patient(cohort: Path, patient: str, write_dicom: Write) -> None:
             write_dicom(
                 cohort / patient / sequence / f"Image-{k}.dcm", pixels, InstanceNumber=k,
                 ImageOrientationPatient=[1, 0, 0, 0, 1, 0], ImagePositionPatient=[0, 0, 5 * k],
-                PatientName="DOE^JANE", PatientID="HOSPITAL-4711", PatientBirthDate="19501231",
-                StudyInstanceUID="1.2.840.99999.4.5.6", StudyDate="20210101",
             )  # fmt: skip
 
 
@@ -338,10 +337,11 @@ def test_an_excluded_patient_who_is_in_the_cache_already_is_named(
     assert note == "warning: excluded, but in the cache already and left there: 2; use another --out"
 
 
+# Long enough not to come up by chance in the letters of an embedded figure.
 SECRETS = (
-    b"DOE",
-    b"JANE",
-    b"4711",
+    b"DOEVANTER",
+    b"JANELLEX",
+    b"HOSPITAL-4711",
     b"19501231",
     b"1.2.840.99999",
     b"20210101",
@@ -351,26 +351,34 @@ SECRETS = (
 )
 
 
+def plant(path: Path, k: int) -> None:
+    """Write the secrets into a DICOM file; numbers 1 and 2 of a series cannot be read, and their errors would quote them."""
+    ds = pydicom.dcmread(path)
+    ds.PatientName, ds.PatientID = "DOEVANTER^JANELLEX", "HOSPITAL-4711"
+    ds.PatientBirthDate, ds.StudyDate = "19501231", "20210101"
+    ds.StudyInstanceUID = "1.2.840.99999.4.5.6"
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = "1.2.840.99999.4.5.7"
+    ds.file_meta.SourceApplicationEntityTitle = "PRIVATE-77"
+    ds.private_block(0x0011, "PRIVATE-77", create=True).add_new(1, "LO", "DOEVANTER^JANELLEX")
+    ds.ImageComments = "ward seven"
+    if k == 1:  # what a decoder's exception would quote
+        with warnings.catch_warnings(action="ignore"):
+            ds.PhotometricInterpretation = "DOEVANTER^JANE"
+    elif k == 2:
+        ds.SOPClassUID = "9.9.9.9.4711"
+    with warnings.catch_warnings(action="ignore"):
+        ds.save_as(path)
+    if k == 2:
+        raw = path.read_bytes()
+        path.write_bytes(raw.replace(b"1.2.840.10008.1.2.1\0", b"9.9.9.9.4711.1.1.1.1"))
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_names_dates_and_uids_of_the_headers_are_nowhere_in_cache_parts_and_summary(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, capfd: pytest.CaptureFixture[str], workers: int
 ) -> None:
     for k, path in enumerate(sorted((cohort / "1/FLAIR").iterdir())):
-        ds = pydicom.dcmread(path)
-        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = "1.2.840.99999.4.5.7"
-        ds.file_meta.SourceApplicationEntityTitle = "PRIVATE-77"
-        ds.private_block(0x0011, "PRIVATE-77", create=True).add_new(1, "LO", "DOE^JANE")
-        ds.ImageComments = "ward seven"
-        if k == 1:  # what a decoder's exception would quote
-            with warnings.catch_warnings(action="ignore"):
-                ds.PhotometricInterpretation = "DOE^JANE"
-        elif k == 2:
-            ds.SOPClassUID = "9.9.9.9.4711"
-        with warnings.catch_warnings(action="ignore"):
-            ds.save_as(path)
-        if k == 2:
-            raw = path.read_bytes()
-            path.write_bytes(raw.replace(b"1.2.840.10008.1.2.1\0", b"9.9.9.9.4711.1.1.1.1"))
+        plant(path, k)
     capfd.readouterr()
     broken = cohort / "1/FLAIR/Image-3.dcm"
     broken.write_bytes(broken.read_bytes()[:-9])
@@ -397,7 +405,6 @@ def test_odd_but_valid_series_give_finite_rows(tmp_path: Path, cheap_embedder: A
         "\u0e44\u0e17\u0e22 \u4e2d\u6587 \u0441\u043a\u0430\u043d": [rng.integers(0, 99, shape) for shape in shapes],
         "n" * 250: [np.full((1, 1), 7)] * 2,
         "blank": [np.zeros((16, 16))] * 3,
-        "many": [rng.integers(0, 99, (2, 2)) for _ in range(200)],
     }
     for patient, images in patients.items():
         for k, pixels in enumerate(images):
@@ -405,11 +412,16 @@ def test_odd_but_valid_series_give_finite_rows(tmp_path: Path, cheap_embedder: A
                 tmp_path / "cohort" / patient / "FLAIR" / f"{'i' * 240}{k}.dcm", pixels.astype(np.uint16), InstanceNumber=k,
                 PixelSpacing=[0.01 + k, 100], ImageOrientationPatient=[1, 0, 0, 0, 1, 0], ImagePositionPatient=[0, 0, k],
             )  # fmt: skip
+    many = tmp_path / "cohort/many/FLAIR"
+    many.mkdir(parents=True)
+    for k in range(2000):
+        Image.fromarray(rng.integers(0, 99, (2, 2), np.uint8)).save(many / f"{k}.png")
     summary = run(tmp_path / "cohort", tmp_path / "f.h5", cheap_embedder)
-    assert (summary.n_patients, summary.n_slices_new, summary.skipped) == (5, 211, [])
+    assert (summary.n_patients, summary.n_slices_new, summary.skipped) == (5, 2011, [])
     assert verify(tmp_path / "f.h5") == []
     with Cache(tmp_path / "f.h5") as cache:
-        assert set(cache.column("patient")) == set(patients)
+        assert set(cache.column("patient")) == {*patients, "many"}
+        assert cache.column("instance")[cache.column("patient") == "many"].tolist() == list(range(2000))
         assert np.isfinite(cache.features()).all()
         assert (cache.column("brain_fraction")[cache.column("patient") == "blank"] == 0).all()
 

@@ -77,7 +77,7 @@ def test_the_forest_tells_every_auc(tmp_path: Path) -> None:
     results = [assessed(scored(sequence=q)) for q in ("FLAIR", "T2w")]
     d = forest(results, tmp_path)
     text = interval_text(results[0].by_fold)
-    assert d.alt == f"AUC of every result: dense on FLAIR {text}; dense on T2w {text}"
+    assert d.alt == f"AUC by fold of every result: dense on FLAIR {text}; dense on T2w {text}"
     assert "dense, T2w" in words(tmp_path, "auc")
     assert "run:" not in words(tmp_path, "auc"), "with one run its name is no news"
     forest([assessed(scored("one")), assessed(scored("two"))], tmp_path)
@@ -91,10 +91,10 @@ def test_the_panels_tell_auc_average_precision_and_the_four_cells(tmp_path: Path
     d = panels(a, s, tmp_path)
     assert d.title == "run: dense, FLAIR"
     assert "11 true positives, 6 false positives, 9 true negatives, 4 false negatives" in d.alt
-    assert f"first repeat. ROC curve with AUC {number(a.first_repeat['auc'])};" in d.alt
+    assert f"first repeat. ROC curve with pooled AUC {number(a.first_repeat['auc'])};" in d.alt
     assert f"average precision {number(a.first_repeat['average_precision'])};" in d.alt
     drawn = words(tmp_path, d.name)
-    assert f"ROC, AUC {a.values['auc']['estimate']:.2f}" in drawn
+    assert f"ROC, AUC {a.values['auc']['estimate']:.2f} (pooled)" in drawn
     assert "Patients, threshold 0.5" in drawn
     assert " 9 6 4 11 " in drawn, "rows are the labels, columns the calls: tn fp / fn tp"
 

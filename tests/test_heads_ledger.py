@@ -13,6 +13,10 @@ from heads.ledger import LEDGER_COLUMNS, looks, plain_rows
 from heads.logistic import Logistic
 
 LABELS = {"00001": 1, "00002": 0}
+ABOUT: dict[str, object] = {
+    "patients": {"labels": LABELS}, "arguments": {"C": 0.01, "out": "r", "overwrite": False}, "features": {"digest": "f"},
+    "labels": {"sha256": "l"}, "code_version": "1", "commit": "abc", "dirty": False, "versions": {"numpy": "2"},
+}  # fmt: skip
 
 
 def run(out: Path, results: list[tuple[str, str]], labels: dict[str, int], **about: object) -> None:
@@ -37,27 +41,40 @@ def test_a_plain_run_has_a_row_per_result() -> None:
 
 
 def test_looks_at_new_patients_start_from_nothing(tmp_path: Path) -> None:
-    assert looks(tmp_path / "new", LABELS, 4) == {"results": 4, "earlier": 0, "total": 4}
+    assert looks(tmp_path / "new", ABOUT, 4) == {"results": 4, "earlier": 0, "total": 4}
 
 
 def test_overwriting_does_not_hide_looks(tmp_path: Path) -> None:
     run(tmp_path / "r", [("a", "b")], LABELS, looks={"results": 2, "earlier": 5, "total": 7})
-    assert looks(tmp_path / "r", LABELS, 3) == {"results": 3, "earlier": 7, "total": 10}
+    assert looks(tmp_path / "r", ABOUT, 3) == {"results": 3, "earlier": 7, "total": 10}
+
+
+def test_the_very_same_run_again_is_no_new_look(tmp_path: Path) -> None:
+    known = {"results": 2, "earlier": 5, "total": 7}
+    again = {"arguments": {"C": 0.01, "out": "elsewhere", "overwrite": True}}
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "run.json").write_text(json.dumps({**ABOUT, "looks": known, **again}))
+    assert looks(tmp_path / "r", ABOUT, 2) == known
+    others: list[dict[str, object]] = [
+        {"arguments": {"C": 1}}, {"features": {"digest": "g"}}, {"commit": "def"}, {"dirty": True}, {"versions": {"numpy": "1"}},
+    ]  # fmt: skip
+    for other in others:
+        assert looks(tmp_path / "r", {**ABOUT, **other}, 2) == {"results": 2, "earlier": 7, "total": 9}, other
 
 
 def test_a_run_from_before_the_ledger_counts_by_its_results(tmp_path: Path) -> None:
     run(tmp_path / "r", [("a", "b"), ("a", "c"), ("d", "b")], LABELS)
-    assert looks(tmp_path / "r", LABELS, 1) == {"results": 1, "earlier": 3, "total": 4}
+    assert looks(tmp_path / "r", ABOUT, 1) == {"results": 1, "earlier": 3, "total": 4}
 
 
 @pytest.mark.parametrize("labels", [{"00001": 0, "00002": 1}, {"00001": 1}, {**LABELS, "00003": 0}])
 def test_other_patients_and_other_labels_are_another_question(tmp_path: Path, labels: dict[str, int]) -> None:
     run(tmp_path / "r", [("a", "b")], labels)
-    assert looks(tmp_path / "r", LABELS, 1)["earlier"] == 0
+    assert looks(tmp_path / "r", ABOUT, 1)["earlier"] == 0
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"patients": 3}', '{"patients": {"labels": {"00001": 1, "00002": 0}}}'])
 def test_a_damaged_run_is_no_obstacle(tmp_path: Path, content: str) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "run.json").write_text(content)
-    assert looks(tmp_path / "r", LABELS, 2) == {"results": 2, "earlier": 0, "total": 2}
+    assert looks(tmp_path / "r", ABOUT, 2) == {"results": 2, "earlier": 0, "total": 2}

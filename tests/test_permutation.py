@@ -28,9 +28,9 @@ def test_p_counts_the_result_itself_and_the_band_is_central() -> None:
     assert Shuffled(KEY, 0.9, np.linspace(0.3, 0.7, 99)).p == pytest.approx(0.01)
     assert Shuffled(KEY, 0.1, np.linspace(0.3, 0.7, 99)).p == 1
     assert t.band == pytest.approx((0.31, 0.69))
-    assert t.said == "p = 0.020 over 99 shuffles of the labels"
+    assert t.said == "p = 0.020, one-sided, over 99 shuffles of the labels"
     least = Shuffled(KEY, 0.9, np.linspace(0.3, 0.7, 99)).said
-    assert least == "p = 0.010 over 99 shuffles of the labels, the least that they can give"
+    assert least == "p = 0.010 (the least that they can give), one-sided, over 99 shuffles of the labels"
 
 
 def test_the_highest_is_held_against_the_highest_of_the_same_shuffle() -> None:
@@ -73,7 +73,7 @@ def test_the_section_says_whether_the_choice_explains_the_best(tmp_path: Path) -
     good = permutation_section([run([*rows, ("logistic", "FLAIR", 0, 0.7), ("logistic", "T2w", 0, 0.5)])], tmp_path, {})
     assert good is not None
     assert "the highest of these 2 results, logistic on FLAIR, reaches 0.700" in good.words[1]
-    assert "p = 0.010, so this is more than chance and the choice explain" in good.words[1]
+    assert "p = 0.010 (one-sided), so this is more than chance and the choice explain" in good.words[1]
     assert good.sheets[0].rows[0][4] == "0.010"
     assert good.data["tests"][1]["p"] > 0.2
     assert (tmp_path / "permutations.svg").exists()
@@ -85,8 +85,11 @@ def test_the_section_says_whether_the_choice_explains_the_best(tmp_path: Path) -
     assert "so this is no more than chance and the choice explain" in poor.words[1]
 
 
-def test_without_shuffles_or_with_few_patients_there_is_no_section(tmp_path: Path) -> None:
+def test_few_patients_have_p_over_shuffles_too_and_nothing_without_shuffles(tmp_path: Path) -> None:
     rows = [("logistic", "FLAIR", k, 0.5 + k / 100) for k in range(5)]
     assert permutation_section([run([])], tmp_path, {}) is None
-    assert permutation_section([run(rows)], tmp_path, {"run": True}) is None
-    assert permutation_section([run(rows)], tmp_path, {"run": False}) is not None
+    few, enough = (permutation_section([run(rows)], tmp_path, {"run": x}) for x in (True, False))
+    assert few is not None and enough is not None
+    assert few.sheets == enough.sheets
+    assert "run: no intervals with fewer than 10 patients in a class, but p over shuffled labels" in few.words[1]
+    assert few.words[2:] == enough.words[1:]

@@ -117,7 +117,7 @@ def test_one_repeat_says_what_is_needed(tmp_path: Path) -> None:
 
 def test_few_patients_get_words_instead_of_figures(tmp_path: Path) -> None:
     section = stability_section([patients([np.linspace(0, 1, 24)] * 2, [1] * 9 + [0] * 15)], [], tmp_path)
-    assert section.words == ["1 results have fewer than 10 patients in a class; of these nothing can be said."]
+    assert section.words == ["Nothing can be said of this result here: fewer than 10 patients in a class."]
     assert section.drawings == []
 
 

@@ -23,6 +23,7 @@ def result(auc: float = 0.7, low: float = 0.6, high: float = 0.8, **changes: Any
         "values": values, "fold_auc": [auc], "mean_fold_auc": auc, "n_folds": 5,
         "by_fold": {"estimate": auc, "low": low, "high": high, "p": 0.004, "u": 1.0}, "power": {"detectable": 0.66}, **changes,
     }  # fmt: skip
+    fields.setdefault("smaller_class", min(fields["n_positive"], fields["n_patients"] - fields["n_positive"]))
     return Assessment(**fields)
 
 
@@ -33,10 +34,10 @@ def said(*assessments: Assessment, leaks: dict[str, str] | None = None, random_w
 def test_above_chance() -> None:
     text = said(result())
     assert text == (
-        "For a new patient: logistic on FLAIR (run), mean AUC of the test folds 0.700, 95 % interval 0.600 to 0.800, from 100 "
+        "For a new patient: logistic on FLAIR (run), AUC by fold 0.700, 95 % interval 0.600 to 0.800, from 100 "
         "patients (40 positive). Its interval lies above 0.5: better than chance. Its accuracy of 0.550 is not above the 0.600 "
-        "that always guessing the larger class gives. This many patients have 80 % power to tell an AUC of 0.66 from 0.5, and less "
-        "for lower ones."
+        "that always guessing the larger class gives. 100 patients can detect an AUC of 0.66 or higher with "
+        "80 % power."
     )
 
 
@@ -55,12 +56,12 @@ def test_the_highest_was_not_shuffled_but_another_was() -> None:
     shuffled = {("run", "logistic", "FLAIR"): "p = 0.005"}
     words = verdict([result(0.8, 0.7, 0.9, head="boosted"), result()], {}, False, shuffled=shuffled)
     assert "p = 0.005" not in words[0]
-    assert words[-1] == "Heads that were trained on shuffled labels too: logistic on FLAIR 0.700, p = 0.005."
+    assert words[-1] == "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005."
 
 
 def test_a_head_on_a_table_has_no_sequence() -> None:
     text = said(result(sequence="table"))
-    assert text.startswith("For a new patient: logistic (run), mean AUC")
+    assert text.startswith("For a new patient: logistic (run), AUC by fold")
     lines = table_lines([result(sequence="table")])
     assert lines[1].split()[:2] == ["head", "patients"]
     assert lines[2].split()[:2] == ["logistic", "100"]
@@ -73,10 +74,10 @@ def test_looks_of_other_runs_are_paid_for_too() -> None:
 
     text = words(result(0.8, 0.7, 0.9), result(0.7), further=3)
     assert "picked after looking at 2 results and 3 of runs that it replaced or that lie in the same folder" in text
-    assert "Corrected for all 5 (Bonferroni) p = 0.020: still better than chance" in text
+    assert "Corrected for all 5 (Bonferroni) p = 0.020, two-sided: still better than chance" in text
     alone = words(result(0.8, 0.7, 0.9), further=14)
     assert "it comes after looking at 14 results of runs" in alone
-    assert "Corrected for all 15 (Bonferroni) p = 0.060: not distinguishable from chance any more" in alone
+    assert "Corrected for all 15 (Bonferroni) p = 0.060, two-sided: not distinguishable from chance any more" in alone
     assert words(result(0.8, 0.7, 0.9), further=0) == said(result(0.8, 0.7, 0.9))
 
 
@@ -118,37 +119,35 @@ def test_ten_patients_a_class_are_enough_to_speak() -> None:
 
 def test_the_best_of_several_is_doubted() -> None:
     text = said(result(0.6, 0.55, 0.65), result(0.8, 0.7, 0.9, head="dense"), result(0.7))
-    assert "the highest of 3 patient-level results is dense on FLAIR (run), mean AUC of the test folds 0.800" in text
+    assert "the highest of 3 patient-level results is dense on FLAIR (run), AUC by fold 0.800" in text
     assert "picked after looking at 3 results" in text
-    assert "(Bonferroni) p = 0.012: still better than chance" in text  # 3 x 0.004
+    assert "(Bonferroni) p = 0.012, two-sided: still better than chance" in text  # 3 x 0.004
     assert "optimistic" in text
 
 
 def test_the_choice_among_many_can_explain_a_good_result() -> None:
     best = result(0.8, 0.7, 0.9, by_fold={"estimate": 0.8, "low": 0.7, "high": 0.9, "p": 0.02, "u": 1.0})
-    assert "p = 0.060: not distinguishable from chance any more" in said(best, result(0.6), result(0.7))
+    assert "p = 0.060, two-sided: not distinguishable from chance any more" in said(best, result(0.6), result(0.7))
 
 
 def test_what_was_chosen_on_inner_folds_leads_and_was_not_picked() -> None:
     heads = [result(0.8, 0.7, 0.9, sequence="chosen"), result(0.7, 0.6, 0.8, head="boosted", sequence="chosen")]
     text = said(*heads, result(0.65, 0.55, 0.75, head="chosen", sequence="chosen"))
-    assert text.startswith(
-        "For a new patient: chosen on inner folds, chosen on chosen (run), mean AUC of the test folds 0.650"
-    )
+    assert text.startswith("For a new patient: chosen on inner folds, chosen on chosen (run), AUC by fold 0.650")
     assert "picked after" not in text
     assert "highest of 2" in said(*heads)  # two tuned heads, and nothing chose between them
 
 
 def test_slice_results_and_results_without_a_number_are_not_candidates() -> None:
     text = said(result(0.99, 0.98, 1.0, level="slice"), result(NAN, NAN, NAN), result(0.6, 0.52, 0.7))
-    assert "test folds 0.600" in text
+    assert "AUC by fold 0.600" in text
     assert "highest of" not in text
 
 
 def test_a_leaking_run_is_named_and_never_the_best() -> None:
     leak = "LEAKS: 3 of 3 test patients are also in training"
     text = said(result(0.99, 0.98, 1.0, run="slices"), result(0.6, 0.52, 0.7), leaks={"slices": leak})
-    assert text.startswith("For a new patient: logistic on FLAIR (run), mean AUC of the test folds 0.600")
+    assert text.startswith("For a new patient: logistic on FLAIR (run), AUC by fold 0.600")
     assert f" slices: {leak}. Its figures measure how well slices of known patients are recognised" in text
     assert "0.990" not in text
 
@@ -180,7 +179,7 @@ def test_the_table_lines_up() -> None:
     assert lines[3] == "logistic  mean(FLAIR+T2w)      100  0.700 (0.60-0.80)      0.700     0.550    0.600"
     assert lines[4] == "logistic  FLAIR                  7  n/a (n/a)                n/a     0.550    0.600"
     assert {len(line) for line in lines[2:5]} == {len(lines[3])}
-    assert lines[5].startswith("n/a: fewer than 10 patients in a class; intervals are not given")
+    assert lines[5].startswith("n/a: no intervals with fewer than 10 patients in a class")
     assert len(table_lines([])) == 2
 
 

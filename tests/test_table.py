@@ -85,6 +85,36 @@ def test_slice_selections(source: Source, slices: str, keep_blank: bool, two: li
     assert table.missing == (["12"] if keep_blank else ["11", "12"])
 
 
+def test_only_the_planes_that_are_asked_for(tmp_path: Path) -> None:
+    blocks = [
+        series("1", "FLAIR", [0.2, 0.5, 0.4, 0.1], views=1),
+        series("2", "FLAIR", [0.3]),
+        series("3", "FLAIR", [0.3]),
+    ]
+    for block, planes in zip(blocks, ("asas" * 2, "a", "s"), strict=True):
+        block.columns["plane"] = np.array([{"a": "axial", "s": "sagittal"}[p] for p in planes], object)
+    write(tmp_path / "f.h5", SETTINGS, blocks)
+    source = open_source(tmp_path / "f.h5")
+    table = load(source, "FLAIR", planes=["axial"])
+    assert table.X.tolist() == [[0, 0], [2, 0], [0, 1], [2, 1], [0, 0]]
+    assert (table.patient.tolist(), table.missing) == (["1"] * 4 + ["2"], ["3"])
+    assert load(source, "FLAIR", planes=["axial", "sagittal"]).X.tolist() == load(source, "FLAIR").X.tolist()
+    assert load(source, "FLAIR", planes=["sagittal"], slices="largest").X.tolist() == [[1, 0], [1, 1], [0, 0]]
+    assert load(source, "FLAIR", planes=["coronal"]).missing == ["1", "2", "3"]
+
+
+def test_a_series_of_another_plane_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [series("1", "FLAIR", [0.2]), series("2", "FLAIR", [0.3])]
+    for block, plane in zip(blocks, ("axial", "sagittal"), strict=True):
+        block.columns["plane"] = np.array([plane], object)
+    write(tmp_path / "f.h5", SETTINGS, blocks)
+    read: list[int] = []
+    checked = Cache.checked
+    monkeypatch.setattr(Cache, "checked", lambda self, wanted: (read.extend(wanted), checked(self, wanted))[1])
+    load(open_source(tmp_path / "f.h5"), "FLAIR", planes=["sagittal"])
+    assert read == [1]
+
+
 def test_views_follow_their_slices(source: Source) -> None:
     table = load(source, "FLAIR", slices="middle:2")
     assert table.patient.tolist() == ["2"] * 6 + ["10"] * 6

@@ -92,6 +92,15 @@ def claims_in_a_table(f: Any, folder: Path) -> None:
     f.create_dataset("names/source", (10**12,), h5py.string_dtype(), chunks=(64,))
 
 
+def sparse(f: Any, folder: Path) -> None:
+    """2 TiB that the file has by its size, and that no block of the disk holds."""
+    storage = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    storage.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    storage.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    del f["features"]
+    h5py.h5d.create(f.id, b"features", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((2**37, 4)), storage)
+
+
 def deep(f: Any, folder: Path) -> None:
     f["rows/again"] = f["rows"]  # a cycle
 
@@ -108,6 +117,7 @@ def deep(f: Any, folder: Path) -> None:
         (plugin, "/features is compressed or filtered"),
         (claims, "/features claims 16,000,000,000,000 bytes, more than the "),
         (claims_in_a_table, "/names/source claims 8,000,000,000,000 bytes"),
+        (sparse, "/features claims 2,199,023,255,552 bytes, more than the "),
         (deep, "lies more than 12 groups deep"),
     ],
 )

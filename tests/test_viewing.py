@@ -54,6 +54,14 @@ def test_images_are_those_of_the_cache_row_by_row(
     np.testing.assert_array_equal(cheap_embedder(images), rows.X)
 
 
+def test_only_images_of_the_planes_that_are_asked_for(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
+    extract(find_scans([cohort]), tmp_path / "f.h5", embed=cheap_embedder, workers=0)
+    settings = open_source(tmp_path / "f.h5").settings
+    series = find_series(cohort, ["00012"], ["T2w"])["00012", "T2w"]
+    assert len(images_of(series, settings, planes=["axial", "coronal"])[1]) == 4
+    assert images_of(series, settings, planes=["coronal"])[1] == []
+
+
 def test_only_what_is_asked_for_is_found(cohort: Path) -> None:
     assert set(find_series(cohort, ["00007"], ["T2w", "FLAIR"])) == {("00007", "T2w")}
     with pytest.raises(

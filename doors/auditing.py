@@ -1,0 +1,33 @@
+"""Somebody else's predictions -> audit.html, audit.json and figures/."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+
+def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
+    """Somebody else's predictions -> audit.html, audit.json and figures/."""
+    from evaluation.audit_section import audit_sections, write_json
+    from evaluation.foreign import read_predictions
+    from evaluation.report import write_sections
+    from evaluation.splits import read_slides, read_splits
+    from features import labels as label_files
+    from features.provenance import provenance
+    from features.scans import patient_number
+
+    parse = partial(label_files.parse_labels, args.audit, positive=args.positive, negative=args.negative)
+    slides = read_slides(args.slides, label_files.read_csv) if args.slides else {}
+    names = {k: getattr(args, k) for k in ("patient_column", "label_column", "score_column")}
+    header, rows = label_files.read_csv(args.audit)
+    predictions = read_predictions(args.audit.name, header, rows, parse, slides=slides, **names)
+    splits = [s for path in args.splits or () for s in read_splits(path, label_files.read_csv)]
+    sampling = {"replicates": args.replicates, "seed": args.seed}
+    words, sections = audit_sections(predictions, splits, slides, patient_number, out / "figures", **sampling)
+    origin, page = provenance(argv), args.out / "audit.html"
+    replaced = " (in place of the audit that was there)" if page.exists() else ""
+    write_json(out / "audit.json", args.audit.name, words, sections, origin)
+    alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
+    write_sections(out / page.name, f"Audit of {args.audit.name}", words, sections, origin, alarms)
+    print("\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"]))
