@@ -99,11 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from tqdm import tqdm
 
+        from features.checking import try_to_open
         from features.extract import extract, summary_lines
         from features.scans import SEQUENCES, find_scans, match_sequence
         from features.vgg16 import Embedder
 
         args.out.parent.mkdir(parents=True, exist_ok=True)
+        if args.out.exists():
+            try_to_open(args.out)  # before there are threads of the network
         wanted = [match_sequence(s) or s for s in args.sequence or SEQUENCES]
         scans = find_scans(args.cohort, sequences=wanted, exclude=args.exclude)
         embed = Embedder(

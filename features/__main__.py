@@ -118,8 +118,10 @@ def _printable(text: str) -> str:
 
 def info_lines(path: Path, skipped: bool = False) -> list[str]:
     """A cache in words."""
+    from features.checking import try_to_open
     from features.hdf5 import Cache
 
+    try_to_open(path)
     with Cache(path) as cache:
         view = cache.column("view")
         brain = cache.column("brain_fraction")[view == 0]
