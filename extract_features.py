@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(0),
         default=max(1, (os.cpu_count() or 1) - 1),
         metavar="N",
-        help="decoding processes; 0 decodes in this one (default: cores - 1)",
+        help="decoding processes; 0 decodes in this one, which a broken file can crash (default: cores - 1)",
     )
     p.add_argument("--strict", action="store_true", help="stop at the first file that cannot be used")
     p.add_argument(
