@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 score(args, given)
             else:
                 with staged(args.out) as out:
-                    (audit if args.audit else explain if args.explain else report)(args, given, out)
+                    said = (audit if args.audit else explain if args.explain else report)(args, given, out)
+                print(said)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
@@ -95,8 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
-    """runs -> report/ with report.html, report.json, figures/."""
+def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
+    """runs -> `out` with report.html, report.json, figures/; what to say when they are in their places."""
     from evaluation import figures
     from evaluation import report as pages
     from evaluation.assess import assess
@@ -174,15 +175,13 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     if (args.out / "report.json").exists():
         shutil.rmtree(
             args.out / "figures", ignore_errors=True
-        )  # those of an earlier report, now that the new ones are there
-    for run in runs:
-        print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
-    print("\n" + "\n".join(words))
-    print(f"\nreport: {args.out / 'report.html'}")
+        )  # an earlier report's, now that all of the new one is there
+    tables = [table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "") for run in runs]
+    return "\n".join([*(line for t in tables for line in t), "", *words, "", f"report: {args.out / 'report.html'}"])
 
 
-def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
-    """Somebody else's predictions -> audit.html, audit.json and figures/."""
+def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
+    """Somebody else's predictions -> `out` with audit.html, audit.json and figures/; what to say of it."""
     from evaluation.audit_section import audit_sections, write_json
     from evaluation.foreign import read_predictions
     from evaluation.report import write_sections
@@ -202,7 +201,7 @@ def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     origin = provenance(argv)
     write_json(out / "audit.json", words, sections, origin)
     write_sections(out / "audit.html", f"Audit of {args.audit.name}", words, sections, origin)
-    print("\n".join([*sections[0].words, "", *words, "", f"audit: {args.out / 'audit.html'}"]))
+    return "\n".join([*sections[0].words, "", *words, "", f"audit: {args.out / 'audit.html'}"])
 
 
 def score(args: argparse.Namespace, argv: list[str] | None) -> None:
@@ -322,8 +321,8 @@ def apply_heads(
     return predictions
 
 
-def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
-    """A run's linear heads + the images of some of its patients -> OUT/explain/ with a figure each, explain.json and .html."""
+def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
+    """A run's linear heads + the images of some of its patients -> `out`/explain/ with a figure each, explain.json and .html."""
     from evaluation import explain as maps
     from evaluation import report as pages
     from evaluation.assess import assess
@@ -374,8 +373,8 @@ def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None
     section = maps.explain_section(explanations, known_auc, run.about["question"], folder)
     maps.write_json(folder / "explain.json", section, run.name, origin)
     pages.write_sections(folder / "explain.html", f"What the heads of {run.name} use", [], [section], origin)
-    print("\n".join(section.words))
-    print(f"\n{len(explanations)} scores explained: {args.out / 'explain' / 'explain.html'}")
+    place = args.out / "explain" / "explain.html"
+    return "\n".join([*section.words, "", f"{len(explanations)} scores explained: {place}"])
 
 
 def explaining_heads(args: argparse.Namespace, run: Any, patients: Sequence[str]) -> dict[tuple[str, str], list[Any]]:
