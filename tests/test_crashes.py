@@ -231,7 +231,8 @@ def test_without_flock_the_file_is_the_lock(tmp_path: Path, monkeypatch: pytest.
 # --- signals -------------------------------------------------------------------------------------------
 
 DOOR = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 sys.path.insert(0, {tests!r})
 import features.vgg16, extract_features
 from conftest import CheapEmbedder
