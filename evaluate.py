@@ -84,7 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 score(args, given)
             else:
                 with staged(args.out) as out:
-                    behind(args)(args, given, out)
+                    said = behind(args)(args, given, out)
+                print(said)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def behind(args: argparse.Namespace) -> Callable[[argparse.Namespace, list[str] | None, Path], None]:
+def behind(args: argparse.Namespace) -> Callable[[argparse.Namespace, list[str] | None, Path], str]:
     """The one of the things that this door writes to a folder."""
     if args.audit:
         from doors.auditing import audit

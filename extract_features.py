@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
         type=at_least(0),
         default=max(1, (os.cpu_count() or 1) - 1),
         metavar="N",
-        help="decoding processes; 0 decodes in this one (default: cores - 1)",
+        help="decoding processes; 0 decodes in this one, which a broken file can crash (default: cores - 1)",
     )
     p.add_argument("--strict", action="store_true", help="stop at the first file that cannot be used")
     p.add_argument(
@@ -99,11 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from tqdm import tqdm
 
+        from features.checking import try_to_open
         from features.extract import extract, summary_lines
         from features.scans import SEQUENCES, find_scans, match_sequence
         from features.vgg16 import Embedder
 
         args.out.parent.mkdir(parents=True, exist_ok=True)
+        if args.out.exists():
+            try_to_open(args.out)  # before there are threads of the network
         wanted = [match_sequence(s) or s for s in args.sequence or SEQUENCES]
         scans = find_scans(args.cohort, sequences=wanted, exclude=args.exclude)
         embed = Embedder(

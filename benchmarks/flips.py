@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from features.checking import try_to_open
 from features.hdf5 import CODED, COLUMNS, Cache, SeriesRows, verify, write
 from features.scans import Skipped
 
@@ -65,7 +66,7 @@ def try_flips(offsets: list[int], seed: int = 0) -> dict[str, list[int]]:
         path, answers = Path(folder, "cache.h5"), Path(folder, "answers")
         make_cache(path)
         raw, truth = path.read_bytes(), decoded(path)
-        bits = np.random.default_rng(seed).integers(0, 8, len(raw))[offsets]
+        bits = _bits(len(raw), seed)[offsets]
         done = 0
         while done < len(offsets):
             answers.write_text("")
@@ -83,14 +84,38 @@ def try_flips(offsets: list[int], seed: int = 0) -> dict[str, list[int]]:
     return met
 
 
+def survived(offsets: list[int], seed: int = 0) -> int:
+    """How many of the flips that HDF5 does not survive are refused by what every command does before it opens a cache."""
+    refused = 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "cache.h5")
+        make_cache(path)
+        raw = path.read_bytes()
+        for offset, bit in zip(offsets, _bits(len(raw), seed)[offsets], strict=True):
+            path.write_bytes(_flipped(raw, offset, bit))
+            try:
+                try_to_open(path, seconds=1)
+            except ValueError:
+                refused += 1
+    return refused
+
+
+def _bits(n: int, seed: int) -> Any:
+    return np.random.default_rng(seed).integers(0, 8, n)
+
+
+def _flipped(raw: bytes, offset: int, bit: int) -> bytes:
+    damaged = bytearray(raw)
+    damaged[offset] ^= 1 << int(bit)
+    return bytes(damaged)
+
+
 def _flip_on(path: Path, raw: bytes, truth: Any, offsets: list[int], bits: Any, answers: Path) -> None:
     """Flip after flip, until all are done or HDF5 hangs or crashes."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     with answers.open("a") as out:
         for offset, bit in zip(offsets, bits, strict=True):
-            damaged = bytearray(raw)
-            damaged[offset] ^= 1 << int(bit)
-            path.write_bytes(damaged)
+            path.write_bytes(_flipped(raw, offset, bit))
             signal.setitimer(signal.ITIMER_REAL, SECONDS)
             word = outcome(path, truth)
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -110,6 +135,8 @@ def main() -> None:
     met = try_flips(list(range(size())))
     counts = ", ".join(f"{len(met[word])} {word}" for word in OUTCOMES)
     print(f"{sum(map(len, met.values()))} flips: {counts}", met["missed"] or "", flush=True)
+    deadly = met["hung"] + met["crashed"]
+    print(f"of the {len(deadly)} that hang or crash HDF5, commands refuse {survived(deadly)}", flush=True)
 
 
 if __name__ == "__main__":

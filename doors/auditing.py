@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 
-def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
+def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     """Somebody else's predictions -> audit.html, audit.json and figures/."""
     from evaluation.audit_section import audit_sections, write_json
     from evaluation.foreign import read_predictions
@@ -30,4 +30,4 @@ def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     write_json(out / "audit.json", args.audit.name, words, sections, origin)
     alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
     write_sections(out / page.name, f"Audit of {args.audit.name}", words, sections, origin, alarms)
-    print("\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"]))
+    return "\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"])

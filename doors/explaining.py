@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
+def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     """A run's linear heads + the images of some of its patients -> OUT/explain/ with a figure each, explain.json and .html."""
     from evaluation import explain as maps
     from evaluation import report as pages
@@ -59,8 +59,8 @@ def explain(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None
     section = maps.explain_section(explanations, known_auc, run.about["question"], folder)
     maps.write_json(folder / "explain.json", section, run.name, origin)
     pages.write_sections(folder / "explain.html", f"What the heads of {run.name} use", [], [section], origin)
-    print("\n".join(section.words))
-    print(f"\n{len(explanations)} scores explained: {args.out / 'explain' / 'explain.html'}")
+    place = args.out / "explain" / "explain.html"
+    return "\n".join([*section.words, "", f"{len(explanations)} scores explained: {place}"])
 
 
 def explaining_heads(args: argparse.Namespace, run: Any, patients: Sequence[str]) -> dict[tuple[str, str], list[Any]]:

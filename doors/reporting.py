@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 
-def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
+def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     """runs -> report/ with report.html, report.json, figures/."""
     from evaluation import figures
     from evaluation import report as pages
@@ -86,7 +86,5 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> None:
     )
     if (args.out / "report.json").exists():  # the figures of an earlier report, now that the new ones are there
         shutil.rmtree(args.out / "figures", ignore_errors=True)
-    for run in runs:
-        print("\n".join(table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "")))
-    print("\n" + "\n".join(words))
-    print(f"\nreport: {args.out / 'report.html'}")
+    tables = [table_lines([a for a in patients if a.run == run.name], run.about.get("leak") or "") for run in runs]
+    return "\n".join([*(line for t in tables for line in t), "", *words, "", f"report: {args.out / 'report.html'}"])

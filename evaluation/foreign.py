@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.cells import originals
 from evaluation.identity import barcode, without_suffix
 from evaluation.metrics import Array, Labels
 
@@ -114,6 +115,7 @@ def read_predictions(
     `parse` : (column, [(line number, cell)]) -> labels 0, 1 or None, and what they stand for. Raises ValueError for columns
     that are not there, blank ids and scores that are no numbers.
     """
+    rows = _as_meant(rows)
     reader = _Table(name, header, rows)
     patient_at = reader.find(PATIENT_COLUMNS, patient_column, "--patient-column")
     slide_at = reader.find(SLIDE_COLUMNS)
@@ -155,6 +157,14 @@ def read_predictions(
         own, sum(n - 1 for n in Counter(tuple(row) for _, row in rows).values()), shortened,
         tuple(dict.fromkeys(filter(None, reader.cells(reader.find(("warning",)))))),
     )  # fmt: skip
+
+
+def _as_meant(rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows without the apostrophes that this project puts before texts such as -7 (`cells.neutral`)."""
+    if not any(cell.startswith("'") for _, row in rows for cell in row):
+        return rows
+    columns = [originals(column) for column in zip(*(row for _, row in rows), strict=True)]
+    return [(number, list(row)) for (number, _), row in zip(rows, zip(*columns, strict=True), strict=True)]
 
 
 def plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`python -m features info|verify|repair|merge|phantom`: look into a cache, check it, keep what is intact, join caches."""
+"""`python -m features VERB`: look into a cache, check it, keep what is intact, join caches, leave out copies; make a phantom."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def parser() -> argparse.ArgumentParser:
     repair.add_argument("cache", type=Path)
     merge = verbs.add_parser("merge", help="join caches that were extracted apart with the same settings")
     merge.add_argument("cache", type=Path, nargs="+")
+    dedupe = verbs.add_parser(
+        "dedupe", help="name patients that are a copy of another, and leave them out of a new cache"
+    )
+    dedupe.add_argument("cache", type=Path)
+    dedupe.add_argument(
+        "--out", type=Path, metavar="NEW.h5", help="the cache to make; must be new (default: only name them)"
+    )
     for verb in (repair, merge):
         verb.add_argument("--out", type=Path, required=True, metavar="NEW.h5", help="the cache to make; must be new")
     phantom = verbs.add_parser("phantom", help="make a cohort with known answers")
@@ -74,6 +81,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(
                 f"{args.out}: {n} series of {len(args.cache)} caches; {alike} stood in several, alike, and are kept once"
             )
+        elif args.verb == "dedupe":
+            from features.dedupe import copies, dedupe
+
+            removed, kept = dedupe(args.cache, args.out) if args.out else copies(args.cache)
+            print(
+                f"patients that are a copy of another: {len(removed)}{f', left out of {args.out}' if args.out else ''}"
+            )
+            told = [f"  {patient}: a copy of {original} ({what})" for patient, (original, what) in removed.items()]
+            told += [f"  kept, though they share images: {pair}" for pair in kept]
+            print("\n".join(map(_printable, told)), end="\n" if told else "")
         else:
             from features.phantom import ideal_auc, make_phantom
 
@@ -101,8 +118,10 @@ def _printable(text: str) -> str:
 
 def info_lines(path: Path, skipped: bool = False) -> list[str]:
     """A cache in words."""
+    from features.checking import try_to_open
     from features.hdf5 import Cache
 
+    try_to_open(path)
     with Cache(path) as cache:
         view = cache.column("view")
         brain = cache.column("brain_fraction")[view == 0]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from features.checking import try_to_open
 from features.hdf5 import Cache, Stored, write
 from features.lock import held
 from features.repair import loose_skipped, own_settings
@@ -23,6 +24,8 @@ def merge(paths: Sequence[Path], out: Path) -> tuple[int, int]:
     """
     if out.exists():
         raise ValueError(f"{str(out)!r} exists; name a new file for the merged cache")
+    for path in paths:
+        try_to_open(path)
     with held(out), ExitStack() as opened:
         caches = [opened.enter_context(Cache(path)) for path in paths]
         for cache in caches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from features.checking import try_to_open
 from features.hdf5 import Cache, Stored, write
 from features.lock import held
 from features.scans import Skipped
@@ -18,6 +19,7 @@ def repair(path: Path, out: Path) -> tuple[int, list[str]]:
     """
     if out.exists():
         raise ValueError(f"{str(out)!r} exists; name a new file for what is intact")
+    try_to_open(path)
     with held(out), Cache(path) as cache:
         if problems := cache.layout():
             raise ValueError(f"{str(path)!r} cannot be repaired: {problems[0]}; extract it again")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.checking import try_to_open
 from features.hdf5 import COLUMNS, Cache, file_sha256
 from features.labels import match_ids, read_csv
 from features.scans import SEQUENCES, match_sequence, natural_key
@@ -87,6 +88,7 @@ def open_source(path: Path) -> Source:
             {"table_columns": len(table.columns)},
             file_sha256(path),
         )
+    try_to_open(path)
     with Cache(path) as cache:
         present = set(cache.series["sequence"])
         patients = sorted(set(map(str, cache.series["patient"])), key=natural_key)

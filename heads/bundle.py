@@ -57,6 +57,7 @@ def load(path: Path) -> Bundle:
         if about.get("format") != FORMAT or about.get("format_version") != VERSION:
             raise ValueError(f"format {about.get('format')!r} version {about.get('format_version')}")
         marks = {n.removeprefix(_PREFIX): arrays.pop(n) for n in list(arrays) if n.startswith(_PREFIX)}
+        _check_numbers(arrays)
         return Bundle(_KINDS[about.get("kind", about["head"])].from_arrays(arrays), about, marks)
     except FileNotFoundError:
         raise ValueError(f"the fitted head {str(path)!r} does not exist") from None
@@ -64,6 +65,15 @@ def load(path: Path) -> Bundle:
         raise ValueError(
             f"{str(path)!r} is not a fitted head of version {VERSION} ({type(error).__name__}: {error})"
         ) from None
+
+
+def _check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise ValueError for a head whose arithmetic would warn or give no number; a scale of infinity is of a constant column."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and name not in ("scale", "threshold") and not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are no finite numbers")
+    if "scale" in arrays and not (arrays["scale"] > 0).all():
+        raise ValueError("its columns have scales of 0 or less")
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

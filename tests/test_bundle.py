@@ -63,6 +63,38 @@ def test_a_head_comes_back_exactly(kind: str, tmp_path: Path) -> None:
     assert back.about == {**description, "format": FORMAT, "format_version": VERSION}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "words"),
+    [
+        ("logistic", "coef", np.nan, "coef holds values that are no finite numbers"),
+        ("dense", "kernel_0", np.inf, "kernel_0 holds values"),
+        ("boosted", "mean", np.nan, "mean holds values"),
+        ("boosted", "scale", 0, "scales of 0 or less"),
+        ("logistic", "scale", np.nan, "scales of 0 or less"),
+    ],
+)
+def test_a_head_that_gives_no_numbers_is_refused(
+    kind: str, name: str, value: float, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = fitted_head(kind)
+    arrays = {n: a.copy() for n, a in head.arrays().items()}
+    arrays[name].flat[0] = value
+    monkeypatch.setattr(type(head), "arrays", lambda self: arrays)
+    save(tmp_path / "head.npz", Bundle(head, about(head=kind)))
+    with pytest.raises(ValueError, match=words):
+        load(tmp_path / "head.npz")
+
+
+def test_text_of_lightgbm_is_not_read_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = fitted_head("boosted")
+    monkeypatch.setattr(
+        type(head), "arrays", lambda self: {"mean": np.ones(3), "scale": np.ones(3), "model": np.zeros(9, np.uint8)}
+    )
+    save(tmp_path / "head.npz", Bundle(head, about(head="boosted")))
+    with pytest.raises(ValueError, match="holds LightGBM's text, which is not read any more; train again"):
+        load(tmp_path / "head.npz")
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "head.npz"
     save(path, Bundle(fitted_head("logistic"), about()))
@@ -134,7 +166,7 @@ def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
         ({"head": "logistic"}, "format None version None"),
         ({"format": FORMAT, "format_version": 1, "head": "os.system"}, "KeyError: 'os.system'"),
         ({"format": FORMAT, "format_version": 1, "head": "dense"}, "not a fitted head"),
-        ({"format": FORMAT, "format_version": 1, "head": "boosted"}, "KeyError: 'model'"),
+        ({"format": FORMAT, "format_version": 1, "head": "boosted"}, "KeyError: 'root'"),
         ([], "AttributeError"),
     ],
 )

@@ -94,3 +94,53 @@ def test_series_out_of_order_or_twice_are_found(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "r+") as f:
         f["names/patient"][:] = np.array([b"2", b"1"], object)
     assert any(p == "patient '1' FLAIR stands twice, or out of order" for p in verify_apart(tmp_path / "f.h5"))
+
+
+# --- opening -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fate", "words"),
+    [
+        (lambda path: signal.pause(), "HDF5 came to no end within 1 s when it opened it"),
+        (lambda path: os.kill(os.getpid(), signal.SIGKILL), r"HDF5 crashed \(exit status -9\) when it opened it"),
+    ],
+)
+def test_a_cache_that_hdf5_does_not_survive_is_refused(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, fate: Any, words: str
+) -> None:
+    checking.try_to_open(cache)
+    monkeypatch.setattr(checking, "Cache", fate)
+    with pytest.raises(ValueError, match=f"f.h5' is damaged: {words}; extract it again"):
+        checking.try_to_open(cache, seconds=1)
+
+
+def test_every_command_that_opens_a_cache_survives_it(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import evaluate
+    import extract_features
+    import train_head
+    from heads import runs
+
+    monkeypatch.setattr(checking, "Cache", lambda path: os.kill(os.getpid(), signal.SIGKILL))
+    runs.write_run(tmp_path / "r", {"format": "mgmt-radiogenomics/run", "format_version": 1}, [], [], [], [])
+    f, new = str(cache), str(tmp_path / "new")
+    for command, arguments in [
+        (main, ["info", f]),
+        (main, ["repair", f, "--out", new]),
+        (main, ["merge", f, "--out", new]),
+        (main, ["dedupe", f, "--out", new]),
+        (extract_features.main, [str(tmp_path), "--out", f, "--weights", "nowhere.h5"]),
+        (train_head.main, [f, "labels.csv", "--out", new]),
+        (evaluate.main, [str(tmp_path / "r"), "--cache", f, "--out", new]),
+    ]:
+        assert command(arguments) == 2
+        assert "HDF5 crashed (exit status -9) when it opened it" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_no_cache_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
+    (tmp_path / "f.h5").write_text("no HDF5")
+    for name in ("f.h5", "nowhere.h5"):
+        checking.try_to_open(tmp_path / name)

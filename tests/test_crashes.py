@@ -231,7 +231,8 @@ def test_without_flock_the_file_is_the_lock(tmp_path: Path, monkeypatch: pytest.
 # --- signals -------------------------------------------------------------------------------------------
 
 DOOR = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 sys.path.insert(0, {tests!r})
 import features.vgg16, extract_features
 from conftest import CheapEmbedder
@@ -424,13 +425,17 @@ def test_the_real_network_killed_gives_the_same_file(tmp_path: Path, shared: Pat
     assert out.read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
-def test_a_training_killed_at_any_moment_gives_the_same_run(tmp_path: Path, job: Job) -> None:
-    cohort, cache, out = make_cohort(tmp_path / "cohort", "abcdefgh"), tmp_path / "f.h5", tmp_path / "runs/r"
-    assert job(what="extract", cohort=cohort, out=cache, log=tmp_path / "log") == 0
-    labels = tmp_path / "labels.csv"
+def training(folder: Path, job: Job) -> dict[str, Any]:
+    """The job of a training on a cache and labels in a folder; it lacks `out`."""
+    cohort, cache, labels = make_cohort(folder / "cohort", "abcdefgh"), folder / "f.h5", folder / "labels.csv"
+    assert job(what="extract", cohort=cohort, out=cache, log=folder / "log") == 0
     labels.write_text("id,label\n" + "".join(f"{p},{k % 2}\n" for k, p in enumerate("abcdefgh")))
     options = ["--head", "logistic", "--folds", "2", "--permutations", "0", "--jobs", "1", "--sequence", "FLAIR"]
-    train: dict[str, Any] = {"what": "door", "arguments": [str(cache), str(labels), *options]}
+    return {"what": "door", "arguments": [str(cache), str(labels), *options]}
+
+
+def test_a_training_killed_at_any_moment_gives_the_same_run(tmp_path: Path, job: Job) -> None:
+    train, out = training(tmp_path, job), tmp_path / "runs/r"
     start = time.monotonic()
     assert job(**train, out=tmp_path / "whole/r") == 0
     seconds = time.monotonic() - start
@@ -445,3 +450,25 @@ def test_a_training_killed_at_any_moment_gives_the_same_run(tmp_path: Path, job:
         assert found == expected
         assert [p.name for p in out.parent.iterdir() if p.name != ".r.lock"] == ["r"]
         shutil.rmtree(out.parent)
+
+
+def test_a_report_killed_at_any_moment_leaves_the_one_before(tmp_path: Path, job: Job) -> None:
+    run, out = tmp_path / "r", tmp_path / "report"
+    assert job(**training(tmp_path, job), out=run) == 0
+    report: dict[str, Any] = {"what": "door", "door": "evaluate", "out": out}
+    options = [str(run), "--replicates", "20", "--seed"]
+    start = time.monotonic()
+    assert job(**report, arguments=[*options, "1"]) == 0
+    seconds, new = time.monotonic() - start, content(out)
+    shutil.rmtree(out)
+    assert job(**report, arguments=[*options, "0"]) == 0
+    old = content(out)
+    for moment in np.random.default_rng(8).uniform(0.1, 0.9, 3) * seconds:
+        status = job(**report, arguments=[*options, "1"], kill_after=float(moment))
+        found = {name: raw for name, raw in content(out).items() if not name.startswith(".unfinished/")}
+        assert status in (-signal.SIGALRM, 0)
+        assert {"report.html", "report.json"} <= set(found)
+        torn = [name for name, raw in found.items() if raw not in (old.get(name), new.get(name))]
+        assert torn == [], "neither of the old report nor of the new one"
+    assert job(**report, arguments=[*options, "1"]) == 0
+    assert content(out) == new != old

@@ -61,6 +61,20 @@ def test_own_predictions_of_this_project(tmp_path: Path) -> None:
     assert f.columns["models"] == "run and head and sequence"
 
 
+def test_apostrophes_that_this_project_wrote_are_taken_off_again(tmp_path: Path) -> None:
+    from evaluation.cells import neutral
+
+    ids = ["=1+1", "+1", "-7", "@SUM(1)", "'=1", "'quoted'", "00002"]
+    rows = [f"r,{neutral(i)},{k % 2},0.5" for k, i in enumerate(ids)]
+    assert read(tmp_path, "\n".join(["run,patient_id,label,score", *rows])).patient == ids
+
+
+def test_apostrophes_of_others_stay(tmp_path: Path) -> None:
+    f = read(tmp_path, "model,patient,label,score\n'm',-7,1,0.5\n'm','-7,0,-0.5\n'm','=x,0,0.1\n")
+    assert f.patient == ["-7", "'-7", "'=x"]
+    assert f.model == ["'m'"] * 3
+
+
 @pytest.mark.parametrize(("column", "cells", "part", "fold"), [
     ("split", ["Train", "validation", "test"], ["train", "val", "test"], ["", "", ""]),
     ("fold", ["train", "val", ""], ["train", "val", ""], ["", "", ""]),

@@ -45,3 +45,11 @@ def test_a_head_of_version_1_scores() -> None:
     # Standardised (1, 2, 0, 1), weighted 0.5 - 0.5 + 0 + 1, intercept -0.125: the logistic function of 0.875.
     scores = b.fitted.scores(np.array([[2.0, 3.0, 3.0, 5.0]], np.float32))
     assert scores == pytest.approx([1 / (1 + np.exp(-0.875))], abs=1e-15)
+
+
+def test_a_boosted_head_of_version_1_scores() -> None:
+    b = bundle.load(FROZEN / "boosted-v1.npz")
+    assert b.about["train_patients"] == ["00002", "00011"]
+    # Standardised (9, 0.5), (2, 1), (2.5, 1); leaves -1, 0.5 and 2, and 0.25 of the second tree.
+    scores = b.fitted.scores(np.array([[10, 3], [3, 4], [3.5, 4]], np.float32))
+    assert scores == pytest.approx(1 / (1 + np.exp([0.75, -0.75, -2.25])), abs=1e-15)
