@@ -20,7 +20,7 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     from evaluation.learning import learning_section
     from evaluation.ledger import count_looks, further_looks, inner_thresholds, ledger_section, siblings
     from evaluation.patient_table import patients_section
-    from evaluation.permutation import permutation_section
+    from evaluation.permutation import highest_said, permutation_section
     from evaluation.permutation import read as read_permutations
     from evaluation.runs import read_run
     from evaluation.sections import Section
@@ -56,11 +56,13 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
     leaks, questions = pages.leaks_of(runs), {run.name: run.about["question"] for run in runs}
     pairs = compare_all([s for s in scored if s.run not in leaks], questions)
-    shuffled = {t.key: t.said for t in read_permutations(runs)}
+    tests = read_permutations(runs)
+    shuffled = {t.key: t.said for t in tests}
     beside = siblings(args.runs)
     looks = further_looks(count_looks(runs, beside))
-    words = verdict(patients, leaks, pages.has_random_weights(runs), questions, shuffled, looks)
-    if len(scored) > 1:
+    words = verdict(patients, leaks, pages.has_random_weights(runs), questions, shuffled, looks, highest_said(tests))
+    honest = [s for s in scored if s.run not in leaks]
+    if len(honest) > 1:
         words.append(sentence(pairs))
     sections: list[Section] = []
     sampling = {"replicates": args.replicates, "seed": args.seed}
@@ -69,8 +71,7 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     sections.append(shortcut_section(scored, baselines, folder, runs, **sampling))
     words += sections[-1].data["findings"]
     sections += [s for s in [strata_section(scored, runs, **sampling)] if s is not None]
-    sections.append(stability_section(scored, by_slice, folder))
-    honest = [s for s in scored if s.run not in leaks]
+    sections.append(stability_section(honest, by_slice, folder))
     fewer = {**sampling, "replicates": min(args.replicates, 500)}  # each of them is a regression
     sections.append(calibration_section(honest, folder, recalibration=args.recalibrate, **fewer))
     sections += [s for run in runs if (s := learning_section(run, folder)) is not None]

@@ -146,6 +146,7 @@ def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
     wider = {"at_chance": inflation(1.0, folds, lead.repeats), "at_auc": inflation(u, folds, lead.repeats)}
     wider = {k: float(np.sqrt(v)) if folds > 1 else 1.0 for k, v in wider.items()}
     result.power.update(vars(power_line(lead.auc, positives, negatives, **wider)))
+    result.power["half_width"] = None if np.isnan(lead.low) else (lead.high - lead.low) / 2
 
 
 def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, int], float] | None = None) -> Array:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation import metrics
-from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
+from evaluation.figures import BLUE, GREY, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
 from evaluation.runs import Run, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
@@ -17,6 +17,7 @@ from evaluation.summary import NO_INTERVALS, number, p_said, p_text
 
 FILE = "permutations.csv"
 COLUMNS = ("run", "head", "sequence", "permutation", "auc")  # permutation 0: the labels as they are
+_TIE = 1e-9
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Shuffled:
     @property
     def p(self) -> float:
         """One-sided p-value of an AUC this high (Phipson and Smyth 2010): never 0."""
-        return float((1 + (self.null >= self.auc).sum()) / (1 + len(self.null)))
+        return _share(self.null, self.auc)
 
     @property
     def said(self) -> str:
@@ -78,7 +79,31 @@ def highest(tests: Sequence[Shuffled]) -> float:
     """p of the highest AUC against the highest of the same shuffle (Westfall and Young 1993), for tests of one run."""
     n = min(len(t.null) for t in tests)
     top = np.max([t.null[:n] for t in tests], axis=0)
-    return float((1 + (top >= max(t.auc for t in tests)).sum()) / (1 + n))
+    return _share(top, max(t.auc for t in tests))
+
+
+def highest_said(tests: Sequence[Shuffled]) -> dict[str, str]:
+    """{run: what its highest shuffled result is worth}, of the runs with several."""
+    out = {}
+    for run, own in _by_run(tests).items():
+        if len(own) > 1:
+            best = max(own, key=lambda t: t.auc)
+            out[run] = (
+                f"the highest of these {len(own)}, {head_on(*best.key[1:])}, against the highest of each shuffle: {p_said(highest(own))}"
+            )
+    return out
+
+
+def _by_run(tests: Sequence[Shuffled]) -> dict[str, list[Shuffled]]:
+    out: dict[str, list[Shuffled]] = {}
+    for t in tests:
+        out.setdefault(t.key[0], []).append(t)
+    return out
+
+
+def _share(null: Array, auc: float) -> float:
+    """Share of the shuffles that reach an AUC, counting it as one; a tie that only rounding tells apart is a tie."""
+    return float((1 + (null >= auc - _TIE).sum()) / (1 + len(null)))
 
 
 def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, bool]) -> Section | None:
@@ -98,9 +123,7 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
             f"{', '.join(short)}: {NO_INTERVALS}, but p over shuffled labels assumes nothing of their number and is valid. With so few "
             "the null band is wide, and only a very high AUC lies outside it."
         )
-    by_run: dict[str, list[Shuffled]] = {}
-    for t in tests:
-        by_run.setdefault(t.key[0], []).append(t)
+    by_run = _by_run(tests)
     for run, own in by_run.items():
         best, p = max(own, key=lambda t: t.auc), highest(own)
         said = "more than chance and the choice explain" if p < 0.05 else "no more than chance and the choice explain"
@@ -137,8 +160,7 @@ def _drawing(names: Sequence[str], tests: Sequence[Shuffled], folder: Path) -> D
             jitter = np.linspace(-0.16, 0.16, 7)[np.arange(len(t.null)) % 7]
             ax.plot(t.null, i + jitter, ".", color=GREY, ms=2.5, alpha=0.5, label=None if i else "shuffled labels")
             ax.plot(t.band, [i, i], color=GREY, lw=2, label=None if i else "their central 95 %")
-            colour = ORANGE if t.p < 0.05 else BLUE
-            ax.plot(t.auc, i, "D", color=colour, ms=6, label=None if i else "labels as they are")
+            ax.plot(t.auc, i, "D", color=BLUE, ms=6, label=None if i else "labels as they are")
             ax.text(0, i - 0.4, f"{name}, {p_said(t.p)}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
         ax.axvline(0.5, color=GREY, lw=1, ls="--", zorder=0)
         ax.set(xlabel="AUC by fold", ylim=(len(tests) - 0.5, -0.7))

@@ -71,12 +71,14 @@ def verdict(
     questions: Mapping[str, str] | None = None,
     shuffled: Mapping[tuple[str, str, str], str] | None = None,
     looks: Mapping[str, int] | None = None,
+    highest: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """What the figures mean for a new patient, in words. One sentence per entry.
+    """What the figures mean for a new patient, in words: the answer first, then a paragraph per entry.
 
     `questions` : {run: what its label stands for}; runs of one question are judged together, since the best of them is
-    picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels in words}, where it is known.
-    `looks` : {question: how often its folds were looked at beyond these results}, see `ledger.further_looks`.
+    picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels in words}, where it is known;
+    `highest` : {run: what the highest of them is worth}. `looks` : {question: how often its folds were looked at beyond these
+    results}, see `ledger.further_looks`.
     """
     out = []
     if random_weights:
@@ -87,13 +89,17 @@ def verdict(
     for a in assessments:
         if a.level == "patient" and a.run not in leaks and not math.isnan(a.by_fold["estimate"]):
             honest.setdefault((questions or {}).get(a.run, ""), []).append(a)
+    answers, reasons = [], []
     for question, results in honest.items():
-        sentences = _judge(results, shuffled or {}, (looks or {}).get(question, 0))
-        out += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
+        answer, sentences = _judge(results, (looks or {}).get(question, 0))
+        answers.append(f"{question or 'In short'}: {answer}.")
+        sentences += _shuffled(results, shuffled or {}, highest or {})
+        reasons += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
     if not honest:
-        out.append(
+        answers.append(
             "No run here was validated on patients that its heads had not seen, so nothing can be said of a new patient."
         )
+    out += [" ".join(answers), *reasons]
     for run, leak in leaks.items():
         out.append(
             f"{run}: {leak}. Its figures measure how well slices of known patients are recognised, and do not hold for a new patient."
@@ -101,47 +107,44 @@ def verdict(
     return out
 
 
-def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str], str], further: int = 0) -> list[str]:
+def _judge(results: Sequence[Assessment], further: int = 0) -> tuple[str, list[str]]:
+    """The answer in a few words, and how it comes about. The best result speaks; where one was chosen on inner folds, that one."""
     nested = [a for a in results if a.sequence == CHOSEN]
     nested = [a for a in nested if a.head == CHOSEN] or nested
     best = nested[0] if len(nested) == 1 else max(results, key=lambda a: a.by_fold["estimate"])
     auc, k = best.by_fold, 1 if len(nested) == 1 else len(results)
     positive, negative = best.n_positive, best.n_patients - best.n_positive
-    several = [a.run for a in results]
-    told = {
-        f"{head_on(a.head, a.sequence)}{f' ({a.run})' * (len(set(several)) > 1)} {number(a.by_fold['estimate'])}": shuffled[
-            key
-        ]
-        for a in results
-        if (key := (a.run, a.head, a.sequence)) in shuffled
-    }
-    others = [f"{name}, {said.partition(', ')[0]}" for name, said in told.items()]
-    how = "; ".join(dict.fromkeys(said.partition(", ")[2] for said in told.values()))  # once for all
-    against = f"Against heads that were trained on shuffled labels{f' ({how})' * bool(how)}: {'; '.join(others)}."
     if best.few:
-        out = [
+        return "nothing can be said with so few patients", [
             f"With {positive} positive and {negative} negative patients nothing can be said of a new patient, whatever the figures "
             f"below look like; at least {FEW_PATIENTS} of each are needed before an interval means anything, and none is given."
         ]
-        return out + [f"{against} This p needs no such number, but says nothing of how large an AUC is."] * bool(others)
-    picked = f"the highest of {k} patient-level results is " if k > 1 else "chosen on inner folds, " if nested else ""
-    own = (best.run, best.head, best.sequence)
+    as_high = [a for a in results if a is not best and auc["estimate"] - a.by_fold["estimate"] < 1e-9] if k > 1 else []
+    tie = f" (as high: {named(_named(a) for a in as_high)})" if as_high else ""
+    picked = f"the highest of {k} patient-level results is {_named(best)}" if k > 1 else _named(best)
+    found = f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}"
     out = [
-        f"For a new patient: {picked}{head_on(best.head, best.sequence)} ({best.run}), AUC by fold "
-        f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}, from {best.n_patients} patients "
-        f"({positive} positive){f'; {shuffled[own]}' if own in shuffled else ''}."
+        f"For a new patient: {picked} ({best.run}), AUC by fold {found}, from {best.n_patients} patients ({positive} positive){tie}."
     ]
+    chance = "not distinguishable from chance"
+    tops = [a.by_fold["high"] for a in results if not a.few]
+    beyond = f"; AUCs above {number(max(tops), 2)} are not compatible with these data (95 %)" if max(tops) < 0.9 else ""
     if math.isnan(auc["low"]):
+        answer = "no interval, so nothing can be said of a new patient"
         out.append("There is no interval, since a fold holds fewer than two patients of a class: use fewer --folds.")
     elif auc["high"] < 0.5:
+        answer = f"no better than chance{beyond}"
         out.append("Its interval lies below 0.5: no better than chance.")
     elif auc["low"] <= 0.5:
-        out.append("Its interval contains 0.5: this is not distinguishable from chance.")
+        answer = f"{chance}{beyond}"
+        out.append(f"Its interval contains 0.5: this is {chance}.")
     elif k + further == 1:
+        answer = f"better than chance, AUC {found}"
         out.append("Its interval lies above 0.5: better than chance.")
     else:
         corrected = min(1.0, (k + further) * auc["p"])
-        stands = "still better than chance" if corrected < 0.05 else "not distinguishable from chance any more"
+        stands = "still better than chance" if corrected < 0.05 else f"{chance} any more"
+        answer = f"better than chance, AUC {found}, somewhat optimistic" if corrected < 0.05 else f"{chance}{beyond}"
         elsewhere = "of runs that it replaced or that lie in the same folder"
         seen = [f"{k} results"] * (k > 1) + [
             f"{further} {'' if k > 1 else 'result' + 's' * (further > 1) + ' '}{elsewhere}"
@@ -153,18 +156,51 @@ def _judge(results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str]
             f"Its own interval lies above 0.5, but {picked_after} looking at {' and '.join(seen)}. Corrected for {count} "
             f"(Bonferroni) {p_said(corrected)}, two-sided: {stands}. Its AUC is optimistic all the same{tune}."
         )
-    accuracy = best.values["accuracy"]["estimate"]
-    relation = "above" if accuracy > best.majority_accuracy else "not above"
+    accuracy = best.values["accuracy"]
+    relation = (
+        "not" if accuracy["estimate"] <= best.majority_accuracy else "detectably" if accuracy["low"] > best.majority_accuracy
+        else "not detectably"
+    )  # fmt: skip
     out.append(
-        f"Its accuracy of {number(accuracy)} is {relation} the {number(best.majority_accuracy)} that always guessing the larger class gives."
+        f"Its accuracy, {interval_text(accuracy)}, is {relation} above the {number(best.majority_accuracy)} that always guessing the "
+        "larger class gives."
     )
     if best.power["detectable"] is not None and not math.isnan(best.power["detectable"]):
         out.append(
-            f"{best.n_patients} patients can detect an AUC of {number(best.power['detectable'], 2)} or higher with 80 % power."
+            f"With {best.n_patients} patients ({positive} positive) a true AUC of {number(best.power['detectable'], 2)} would be told from "
+            "0.5 four times in five, a lower one less often."
         )
-    if others and own not in shuffled:
-        out.append(against)
-    return out
+    return answer, out
+
+
+def _shuffled(
+    results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str], str], highest: Mapping[str, str]
+) -> list[str]:
+    """The results that were trained on shuffled labels too, and what the highest of them is worth."""
+    several = len({a.run for a in results}) > 1
+    told = {
+        f"{_named(a)}{f' ({a.run})' * several} {number(a.by_fold['estimate'])}": shuffled[key]
+        for a in results
+        if (key := (a.run, a.head, a.sequence)) in shuffled
+    }
+    if not told:
+        return []
+    how = "; ".join(dict.fromkeys(said.partition(", ")[2] for said in told.values()))  # once for all
+    each = [f"{name}, {said.partition(', ')[0]}" for name, said in told.items()]
+    each += [highest[run] for run in dict.fromkeys(a.run for a in results) if run in highest]
+    rest = len(results) - len(told)
+    not_told = f" The other {rest} were not shuffled." if rest > 1 else " The other one was not shuffled." * rest
+    few = " This p needs no number of patients, but says nothing of how large an AUC is." * any(a.few for a in results)
+    return [
+        f"Against heads that were trained on shuffled labels{f' ({how})' * bool(how)}: {'; '.join(each)}.{not_told}{few}"
+    ]
+
+
+def _named(a: Assessment) -> str:
+    """A result by its name; what was chosen on inner folds is said so."""
+    if a.sequence != CHOSEN:
+        return head_on(a.head, a.sequence)
+    return "the head chosen on inner folds" if a.head == CHOSEN else f"{a.head} as tuned on inner folds"
 
 
 def counted(n: int, what: str) -> str:

@@ -34,10 +34,10 @@ def said(*assessments: Assessment, leaks: dict[str, str] | None = None, random_w
 def test_above_chance() -> None:
     text = said(result())
     assert text == (
-        "For a new patient: logistic on FLAIR (run), AUC by fold 0.700, 95 % interval 0.600 to 0.800, from 100 "
-        "patients (40 positive). Its interval lies above 0.5: better than chance. Its accuracy of 0.550 is not above the 0.600 "
-        "that always guessing the larger class gives. 100 patients can detect an AUC of 0.66 or higher with "
-        "80 % power."
+        "In short: better than chance, AUC 0.700, 95 % interval 0.600 to 0.800. For a new patient: logistic on FLAIR (run), AUC by "
+        "fold 0.700, 95 % interval 0.600 to 0.800, from 100 patients (40 positive). Its interval lies above 0.5: better than chance. "
+        "Its accuracy, 0.550 (0.40-0.70), is not above the 0.600 that always guessing the larger class gives. With 100 patients (40 "
+        "positive) a true AUC of 0.66 would be told from 0.5 four times in five, a lower one less often."
     )
 
 
@@ -48,20 +48,47 @@ def test_p_over_shuffled_labels_is_said_where_it_is_known() -> None:
         False,
         shuffled={("run", "logistic", "FLAIR"): "p = 0.005", ("run", "dense", "FLAIR"): "p = 0.9"},
     )
-    assert "(40 positive); p = 0.005." in words[0]
-    assert "0.9" not in " ".join(words)
+    assert words[-1] == "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005."
+    assert "p = 0.9" not in " ".join(words)
 
 
 def test_the_highest_was_not_shuffled_but_another_was() -> None:
     shuffled = {("run", "logistic", "FLAIR"): "p = 0.005"}
     words = verdict([result(0.8, 0.7, 0.9, head="boosted"), result()], {}, False, shuffled=shuffled)
-    assert "p = 0.005" not in words[0]
-    assert words[-1] == "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005."
+    assert "p = 0.005" not in " ".join(words[:-1])
+    assert words[-1] == (
+        "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005. The other one was not shuffled."
+    )
+
+
+def test_a_picked_result_is_held_against_the_highest_of_each_shuffle() -> None:
+    shuffled = {
+        ("run", "logistic", q): f"p = 0.0{k}, one-sided, over 9 shuffles" for k, q in enumerate(("FLAIR", "T2w"), 1)
+    }
+    results = [result(0.8, 0.7, 0.9), result(0.8, 0.7, 0.9, sequence="T2w")]
+    words = verdict(
+        results, {}, False, shuffled=shuffled, highest={"run": "the highest of these 2: p = 0.03", "other": "x"}
+    )
+    assert "(as high: logistic on T2w)" in words[1] and "p = 0.0" not in words[1]
+    assert words[-1] == (
+        "Against heads that were trained on shuffled labels (one-sided, over 9 shuffles): logistic on FLAIR 0.800, p = 0.01; logistic "
+        "on T2w 0.800, p = 0.02; the highest of these 2: p = 0.03."
+    )
+
+
+def test_the_answer_comes_first_question_by_question() -> None:
+    chance = result(0.45, 0.36, 0.55, run="mgmt")
+    words = verdict([chance, result(0.8, 0.7, 0.9, run="idh")], {}, False, {"mgmt": "MGMT", "idh": "IDH1"})
+    assert words[0] == (
+        "MGMT: not distinguishable from chance; AUCs above 0.55 are not compatible with these data (95 %). "
+        "IDH1: better than chance, AUC 0.800, 95 % interval 0.700 to 0.900."
+    )
+    assert words[1].startswith("MGMT. For a new patient: ")
 
 
 def test_a_head_on_a_table_has_no_sequence() -> None:
     text = said(result(sequence="table"))
-    assert text.startswith("For a new patient: logistic (run), AUC by fold")
+    assert " For a new patient: logistic (run), AUC by fold" in text
     lines = table_lines([result(sequence="table")])
     assert lines[1].split()[:2] == ["head", "patients"]
     assert lines[2].split()[:2] == ["logistic", "100"]
@@ -78,7 +105,7 @@ def test_looks_of_other_runs_are_paid_for_too() -> None:
     alone = words(result(0.8, 0.7, 0.9), further=14)
     assert "it comes after looking at 14 results of runs" in alone
     assert "Corrected for all 15 (Bonferroni) p = 0.060, two-sided: not distinguishable from chance any more" in alone
-    assert words(result(0.8, 0.7, 0.9), further=0) == said(result(0.8, 0.7, 0.9))
+    assert words(result(0.8, 0.7, 0.9), further=0) == said(result(0.8, 0.7, 0.9)).replace("In short", "MGMT")
 
 
 def test_folds_with_one_patient_of_a_class_have_no_interval() -> None:
@@ -89,7 +116,7 @@ def test_folds_with_one_patient_of_a_class_have_no_interval() -> None:
 def test_chance(low: float, high: float) -> None:
     text = said(result((low + high) / 2, low, high))
     assert "Its interval contains 0.5: this is not distinguishable from chance." in text
-    assert "above 0.5" not in text
+    assert "lies above 0.5" not in text
 
 
 def test_below_chance_is_not_said_to_contain_it() -> None:
@@ -99,22 +126,33 @@ def test_below_chance_is_not_said_to_contain_it() -> None:
     assert "above 0.5" not in text
 
 
-@pytest.mark.parametrize(("accuracy", "relation"), [(0.61, "is above"), (0.6, "is not above"), (0.2, "is not above")])
-def test_accuracy_is_held_against_the_majority(accuracy: float, relation: str) -> None:
+@pytest.mark.parametrize(
+    ("accuracy", "low", "relation"),
+    [
+        (0.65, 0.61, "is detectably above"),
+        (0.61, 0.5, "is not detectably above"),
+        (0.6, 0.5, "is not above"),
+        (0.2, 0.1, "is not above"),
+    ],
+)
+def test_accuracy_is_held_against_the_majority(accuracy: float, low: float, relation: str) -> None:
     a = result()
-    a.values["accuracy"]["estimate"] = accuracy
+    a.values["accuracy"] |= {"estimate": accuracy, "low": low}
     assert f"{relation} the 0.600" in said(a)
 
 
 @pytest.mark.parametrize("positive", [9, 91, 0])
 def test_few_patients_say_nothing(positive: int) -> None:
     text = said(result(0.99, 0.98, 1.0, n_positive=positive))
-    assert text.startswith(f"With {positive} positive and {100 - positive} negative patients nothing can be said")
+    assert text.startswith("In short: nothing can be said with so few patients. With ")
+    assert (
+        f"With {positive} positive and {100 - positive} negative patients nothing can be said of a new patient" in text
+    )
     assert "interval lies above" not in text
 
 
 def test_ten_patients_a_class_are_enough_to_speak() -> None:
-    assert said(result(n_positive=10)).startswith("For a new patient")
+    assert " For a new patient: " in said(result(n_positive=10))
 
 
 def test_the_best_of_several_is_doubted() -> None:
@@ -133,7 +171,7 @@ def test_the_choice_among_many_can_explain_a_good_result() -> None:
 def test_what_was_chosen_on_inner_folds_leads_and_was_not_picked() -> None:
     heads = [result(0.8, 0.7, 0.9, sequence="chosen"), result(0.7, 0.6, 0.8, head="boosted", sequence="chosen")]
     text = said(*heads, result(0.65, 0.55, 0.75, head="chosen", sequence="chosen"))
-    assert text.startswith("For a new patient: chosen on inner folds, chosen on chosen (run), AUC by fold 0.650")
+    assert " For a new patient: the head chosen on inner folds (run), AUC by fold 0.650" in text
     assert "picked after" not in text
     assert "highest of 2" in said(*heads)  # two tuned heads, and nothing chose between them
 
@@ -147,7 +185,7 @@ def test_slice_results_and_results_without_a_number_are_not_candidates() -> None
 def test_a_leaking_run_is_named_and_never_the_best() -> None:
     leak = "LEAKS: 3 of 3 test patients are also in training"
     text = said(result(0.99, 0.98, 1.0, run="slices"), result(0.6, 0.52, 0.7), leaks={"slices": leak})
-    assert text.startswith("For a new patient: logistic on FLAIR (run), AUC by fold 0.600")
+    assert " For a new patient: logistic on FLAIR (run), AUC by fold 0.600" in text
     assert f" slices: {leak}. Its figures measure how well slices of known patients are recognised" in text
     assert "0.990" not in text
 
