@@ -20,6 +20,7 @@ def describe(
     from evaluation.patients import fused_name
     from features.hdf5 import file_sha256
     from features.provenance import provenance
+    from heads.folds import NOTEBOOK_SEED
 
     parts = [t.sequence for t in trained]
     return {
@@ -28,6 +29,7 @@ def describe(
         "run": args.out.name,
         "arguments": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "seed": args.seed,
+        "split_seed": NOTEBOOK_SEED if args.split == "slice" else args.seed,
         "question": joined.question,
         "join": joined.lines,
         "patients": {

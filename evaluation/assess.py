@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from evaluation.power import FEW_PATIENTS, power_line
 from evaluation.runs import Scored
 
 GRID = np.linspace(0, 1, 101)  # false positive rate, or recall, where curves are averaged
+STRATIFIED = ("auc",)  # the bootstrap draws within each class, as pROC does
 _BLOCK = 4_000_000  # weights held at once
 
 
@@ -81,7 +82,8 @@ def assess(
 ) -> Assessment:
     """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
 
-    A replicate draws patients with replacement within each class; their slices and repeats come along. No interval with 0
+    A replicate draws patients with replacement, for the AUC within each class, else from all, since other metrics depend on how
+    many are positive; their slices and repeats come along. No interval with 0
     replicates, nor with fewer than FEW_PATIENTS in a class. `threshold` is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
     `chosen` : {(index of the repeat, fold): threshold} from inner folds, which youden then takes instead. Raises ValueError for youden where there are no other folds.
     """
@@ -96,8 +98,12 @@ def assess(
     done = 0
     while done < replicates:
         n = min(replicates - done, max(1, _BLOCK // max(1, len(scored.units))))
-        for name, drawn in _all_metrics(scored, bootstrap_weights(patient_y, n, rng), thresholds).items():
-            draws[name].append(drawn)
+        for strata, names in (
+            (patient_y, STRATIFIED),
+            (np.zeros_like(patient_y), [m for m in METRICS if m not in STRATIFIED]),
+        ):
+            for name, drawn in _all_metrics(scored, bootstrap_weights(strata, n, rng), thresholds, names).items():
+                draws[name].append(drawn)
         done += n
     values: dict[str, dict[str, float]] = {}
     for name in METRICS:
@@ -169,14 +175,17 @@ def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, i
     return out
 
 
-def _all_metrics(scored: Scored, patient_weights: Array, thresholds: Array) -> dict[str, Array]:
+def _all_metrics(
+    scored: Scored, patient_weights: Array, thresholds: Array, names: Collection[str] = tuple(METRICS)
+) -> dict[str, Array]:
     """Each metric for each row of (B, patients) weights, averaged over repeats."""
-    totals: dict[str, list[Array]] = {name: [] for name in METRICS}
+    totals: dict[str, list[Array]] = {name: [] for name in names}
     W = patient_weights[:, scored.patient]
     for score, cut in zip(scored.scores, thresholds, strict=True):
         known = np.isfinite(score)
         y, s, w = scored.y[known], score[known], W if known.all() else W[:, known]
-        for name, (_, function, needs_threshold) in METRICS.items():
+        for name in names:
+            _, function, needs_threshold = METRICS[name]
             totals[name].append(function(y, s, w, cut[known]) if needs_threshold else function(y, s, w))
     return {name: np.mean(values, axis=0) for name, values in totals.items()}
 

@@ -127,7 +127,7 @@ def _calibrated(shown: Sequence[_Result]) -> str:
         if not np.isfinite([low, high]).all():
             kind = "No slope (scores without spread, or classes that they separate)"
         elif low <= 0:
-            kind = "No relation of score and label to calibrate (the interval of the slope reaches 0)"
+            kind = "No relation of score and label shown (the interval of the slope reaches 0)"
         elif high < 1:
             kind = "Scores too extreme (interval of the slope below 1)"
         elif low > 1:

@@ -36,8 +36,8 @@ CLAIM = (
     ("32", "Evaluation on internal data", "internal"), ("33", "Test on external data", "external"),
     ("34", "Trial registration", ""), ("35", "Numbers included and excluded", "flow"), ("36", "Characteristics by part", ""),
     ("37", "Performance with uncertainty", "performance"), ("38", "Diagnostic performance and precision", "diagnostic"),
-    ("39", "Analysis of failures", "failures"), ("40", "Limitations", ""), ("41", "Implications for practice", ""),
-    ("42", "Protocol or further technical detail", "again"), ("43", "Availability of software, model and data", "again"),
+    ("39", "Analysis of failures", ""), ("40", "Limitations", ""), ("41", "Implications for practice", ""),
+    ("42", "Protocol or further technical detail", "again"), ("43", "Availability of software, model and data", "code"),
     ("44", "Funding", ""),
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ TRIPOD = (
     ("12g", "How predictions were computed", "predictions"), ("13", "Class imbalance", "imbalance"), ("14", "Fairness", ""),
     ("15", "Output of the model and thresholds", "output"), ("16", "Development against evaluation data", ""),
     ("17", "Ethical approval", ""), ("18a", "Funding", ""), ("18b", "Conflicts of interest", ""), ("18c", "Protocol", ""),
-    ("18d", "Registration", ""), ("18e", "Data sharing", ""), ("18f", "Code sharing", "again"),
+    ("18d", "Registration", ""), ("18e", "Data sharing", ""), ("18f", "Code sharing", "code"),
     ("19", "Patient and public involvement", ""), ("20a", "Flow of participants", "flow"),
     ("20b", "Characteristics of participants", ""), ("20c", "Comparison with development data", ""),
     ("21", "Participants and events in each analysis", "events"), ("22", "Full specification of the model", "model"),
@@ -103,6 +103,13 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         titles = [f"'{others[k]}'" for k in keys if k in others]
         return f"See {', '.join(titles)} in this report." if titles else ""
 
+    def by_question(value: Callable[[Assessment], Any]) -> str:
+        """The range of a figure over the results that answer one question, question by question."""
+        asked: dict[str, list[Any]] = {}
+        for a in honest:
+            asked.setdefault(next(r.about["question"] for r in runs if r.name == a.run), []).append(value(a))
+        return "; ".join(f"{q}: {_range(v)}" if len(asked) > 1 else _range(v) for q, v in asked.items())
+
     leaks = [run.name for run in runs if run.about.get("leak")]
     patients = [a for a in assessments if a.level == "patient"]
     honest = [a for a in patients if a.run not in leaks]
@@ -123,10 +130,10 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         "disjoint": each(lambda a: f"{a['leak'] or 'Patients: no patient is in training and test of one fold'}.")
         + f" {see('duplicates')}",
         "size": "No size was set in advance by the program. What this number of patients can show stands under 'How sure'."
-        + (f" Smallest AUC detectable: {_range([a.power['detectable'] for a in honest])}." if enough else f" {few}"),
+        + (f" Smallest AUC detectable: {by_question(lambda a: a.power['detectable'])}." if enough else f" {few}"),
         "model": each(_model),
         "software": each(lambda a: f"{origin.libraries(a)}."),
-        "initial": each(lambda a: f"Seed {a['seed']} for folds and heads; backbone weights: "
+        "initial": each(lambda a: f"Seed {origin.seeds(a)}; backbone weights: "
                         f"{a['features']['settings'].get('weights', 'none, the features are a table')}."),
         "training": each(_training),
         "selection": f"{each(_selection)} Every result that was computed is shown ({len(patients)}); the verdict corrects for naming the highest.",
@@ -141,15 +148,14 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
         "internal": each(_split) + (f" Runs that leak: {', '.join(leaks)}." if leaks else ""),
         "external": "None here: every patient is of the cohort that the heads were trained on. evaluate.py --cache scores another.",
         "flow": each(_flow),
-        "performance": f"AUC by fold {_range(aucs)} ({len(aucs)} results without a leak), intervals under 'Results'." if enough else few,
+        "performance": f"AUC by fold {by_question(lambda a: a.by_fold['estimate'])} ({len(aucs)} results without a leak), intervals under 'Results'." if enough else few,
         "diagnostic": "Sensitivity and specificity of each result with intervals, under 'Further metrics'." if enough else few,
-        "failures": see("patients"),
         "imbalance": "No class was re-weighted or re-sampled; every patient counts once in training.",
         "output": each(lambda a: "A probability per patient.")
         + f" Threshold: {', '.join(sorted({a.threshold for a in patients})) or 'none'}.",
         "events": each(lambda a: f"{len(a['patients']['labels'])} patients, {sum(a['patients']['labels'].values())} positive."),
-        "again": each(lambda a: f"{origin.code(a)}; command: {origin.command_line(a['command'])}. Where code, heads and data can be "
-                      "had the authors must say."),
+        "again": each(lambda a: f"{origin.code(a)}; command: {origin.command_line(a['command'])}."),
+        "code": each(lambda a: f"{origin.code(a)}. Where code, heads and data can be had the authors must say."),
     }  # fmt: skip
 
 
@@ -157,7 +163,8 @@ _SCALED = "Missing numbers become the training mean and columns are standardised
 
 
 def _range(values: Sequence[Any]) -> str:
-    ends = list(dict.fromkeys(number(f(v for v in values if v is not None), 2) for f in (min, max)))
+    known = [v for v in values if v is not None and not math.isnan(v)]
+    ends = dict.fromkeys(number(f(known, default=None), 2) for f in (min, max))
     return " to ".join(ends)
 
 
@@ -174,7 +181,7 @@ def _preprocessing(about: dict[str, Any]) -> str:
     if is_table(about):
         return f"Of the images: not known, the features are a table. {_SCALED}"
     told = {
-        "8-bit mapping by": settings.get("normalize"), "resizing": settings.get("resize"), "plane of volumes": settings.get("plane"),
+        "8-bit mapping by": settings.get("normalize"), "resizing": settings.get("resize"), "plane that NIfTI volumes are cut in": settings.get("plane"),
         "network's preprocessing": settings.get("preprocess"),
     }  # fmt: skip
     return f"Slices: {'; '.join(f'{k} {v}' for k, v in told.items() if v)}. {_SCALED}"

@@ -31,7 +31,9 @@ _UP, _DOWN = (
 MEANING = (
     "A map shows what this head uses, not where the tumour is. Orange cells push the score up, blue cells push it down, and the mean of "
     "a map is the logit of its slice, exactly; nothing is approximated. A cell is drawn as a square but sees far beyond it (with VGG16 "
-    "212 of the 224 pixels of a side)."
+    "212 of the 224 pixels of a side). Cells of both signs cancel, so that a single cell says little. Slices stand in the order of how "
+    "much they carry; each figure has a colour scale of its own. Images are shown as in radiology, the patient's left on the right "
+    "(sagittal images face left), where their files tell how they lie."
 )
 OUT_OF_FOLD = "Every score here is out of fold: it comes from the head of the fold that held the patient back, not from one that trained on the patient."
 
@@ -171,10 +173,12 @@ def drawing(e: Explanation, folder: Path) -> Drawing:
         bar = fig.colorbar(overlay, ax=axes, shrink=0.9, aspect=30, pad=0.01)
         bar.ax.set_facecolor("black")
         bar.set_label("logit of a cell, over black")
-        fig.suptitle(f"{e.name}, repeat {e.repeat}, fold {e.fold}: patient score {e.score:.2f}, {_how(e)}", fontsize=10)
+        fig.suptitle(
+            f"{e.name}, label {e.label}, repeat {e.repeat}, fold {e.fold}: score {e.score:.2f}, {_how(e)}", fontsize=10
+        )
         listed = "; ".join(f"{e.slices[k]} score {e.scores[k]:.3f}" for k in shown)
         alt = (
-            f"{e.name}, repeat {e.repeat}, fold {e.fold}, patient score {number(e.score)}, {_how(e)}. Each slice in grey, and under it "
+            f"{e.name}, label {e.label}, repeat {e.repeat}, fold {e.fold}, patient score {number(e.score)}, {_how(e)}. Each slice in grey, and under it "
             f"the same slice with its 7 x 7 class activation map, orange above 0 and blue below, up to {limit:.2f}: {listed}."
         ).replace("7 x 7", " x ".join(map(str, e.maps.shape[1:])))
         return save(fig, folder, f"{e.patient}-{e.head}-{e.sequence}", e.name, alt)
@@ -214,7 +218,7 @@ def _worth(a: Assessment) -> str:
         )
     auc = f"{name}: its AUC by fold, {interval_text(a.by_fold)},"
     if not a.by_fold["low"] > 0.5:
-        return f"{auc} has not been shown to be above chance; as far as is known, its maps explain noise."
+        return f"{auc} has not been shown to be above chance; its maps may explain nothing but noise."
     return f"{auc} is above chance; whether by anatomy or by a shortcut, a map cannot tell."
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluation.assess import Assessment
 from evaluation.runs import Run, Scored, head_on
-from evaluation.summary import interval_text, number
+from evaluation.summary import counted, interval_text, number
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
 _STYLE: dict[Any, Any] = {
@@ -55,8 +55,9 @@ def forest(assessments: Sequence[Assessment], folder: Path, leaks: Container[str
     with canvas(5.4, height) as fig:
         ax = fig.subplots()
         for i, a in enumerate(patients):
-            ax.plot([low[i], high[i]], [i, i], color=BLUE, lw=2, solid_capstyle="round")
-            ax.plot(a.by_fold["estimate"], i, "o", color=BLUE, ms=6)
+            colour = GREY if a.run in leaks else BLUE
+            ax.plot([low[i], high[i]], [i, i], color=colour, lw=2, solid_capstyle="round")
+            ax.plot(a.by_fold["estimate"], i, "o", color=colour, ms=6)
             if other := slices.get((a.run, a.head, a.sequence)):
                 ax.plot(other.mean_fold_auc, i, "o", mfc="none", mec=ORANGE, ms=6)
             name = f"{f'{a.run}: ' * (runs > 1)}{head_on(a.head, a.sequence, ', ')}{' (LEAKS)' * (a.run in leaks)}"
@@ -178,7 +179,7 @@ def training_curves(run: Run, folder: Path) -> list[Drawing]:
             ax.legend(fontsize=8)
             title = f"{run.name}: training of {head_on(head, sequence, ', ')}"
             both = any(rows[0]["val_loss"] for rows in folds.values())
-            alt = f"{title}. Loss and accuracy by epoch for {len(folds)} folds, on training rows{f' and on {watched}' if both else ''}."
+            alt = f"{title}. Loss and accuracy by epoch for {counted(len(folds), 'fold')}, on training rows{f' and on {watched}' if both else ''}."
             out.append(save(fig, folder, f"{run.name}-{head}-{sequence}-training", title, alt))
     return out
 

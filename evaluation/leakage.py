@@ -99,7 +99,10 @@ class Verdict:
         if self.inflated:
             return f"{where}: LEAKS: {found}, though no test patient is in training by id. Look for a patient under two ids."
         if self.shared:
-            return f"{where}: LEAKS: {both}; but {found}, so this head did not profit from it."
+            return (
+                f"{where}: LEAKS: {both}. Yet {found}: no inflation was detected here, and up to about {number(self.mean - self.low, 2)} of it "
+                "could hide in the spread."
+            )
         return f"{where}: no leak found: {both}, and {found}."
 
 

@@ -14,7 +14,7 @@ from evaluation.permutation import mean_fold_auc
 from evaluation.power import FEW_PATIENTS
 from evaluation.runs import RUN_FORMAT, Run
 from evaluation.sections import Cell, Section, Sheet, result_name
-from evaluation.summary import CHOSEN, named, number
+from evaluation.summary import CHOSEN, counted, named, number
 
 LEDGER = "ledger.csv"
 CHOICES = {"head": "head", "sequence": "sequence", "slices": "slices", "aggregate": "aggregator"}  # column: its title
@@ -128,14 +128,19 @@ def _tried(run: Run) -> str:
     if not tuning:
         if results == 1:
             return f"{run.name}: one configuration was tried, on the reported folds."
+        hint = "" if run.about.get("leak") else "; train_head.py --tune chooses on inner folds instead"
         return (
             f"{run.name}: {results} configurations were tried, all of them on the reported folds. The highest of them is partly "
-            "luck; train_head.py --tune chooses on inner folds instead."
+            f"luck{hint}."
         )
-    inner = sum(bool(row["fold"]) for row in rows)
+    inner, folds = (
+        sum(bool(row["fold"]) for row in rows),
+        len({(row["repeat"], row["fold"]) for row in rows if row["fold"]}),
+    )
     text = (
-        f"{run.name}: {inner} configurations were tried, all of them on inner folds of the training patients, and the threshold was "
-        f"chosen there too. The reported folds were scored once per result, {_times(results)}. Another {len(rows) - inner} were tried "
+        f"{run.name}: {inner} configurations were tried, {inner // max(1, folds)} in each of {counted(folds, 'fold')}, all of them on inner folds "
+        f"of its training patients; a threshold was chosen there too, which --threshold youden uses. The reported folds were scored once for "
+        f"each of {counted(results, 'result')}. Another {len(rows) - inner} were tried "
         "on inner folds of all patients, for the heads that meet new patients. Scores of different folds come from different "
         "configurations, so read the AUC by fold rather than the pooled one, which ranks them together."
     )
@@ -171,7 +176,7 @@ def _looks_sentence(looks: Mapping[str, Any], question: str) -> str:
     text = (
         f"{about} all, the reported folds of these {looks['patients']} patients were looked at {_times(looks['total'])}: "
         f"{looks['results']} by the results of this report, {looks['replaced']} by runs that these replaced, {looks['beside']} by "
-        f"other runs in the same folder ({named(looks['runs_beside']) or 'there are none'})."
+        f"other runs in the same folder ({named(looks['runs_beside']) or 'none of these patients and labels'})."
     )
     return f"{text} Runs that were deleted or lie elsewhere are not known."
 
@@ -199,9 +204,9 @@ def _stability(name: str, rows: Rows, columns: Sequence[str]) -> str:
     most = {CHOICES[c]: Counter(row[c] for row in rows).most_common(1)[0] for c in columns}
     if not most:
         return f"{name}: only hyper-parameters were there to choose."
-    stable = [f"{title} {value}" for title, (value, n) in most.items() if n >= STABLE * len(rows)]
+    stable = [f"{title} {value} in {n}" for title, (value, n) in most.items() if n >= STABLE * len(rows)]
     varied = [f"{title} ({value} in {n})" for title, (value, n) in most.items() if n < STABLE * len(rows)]
-    text = f"{name}: of {len(rows)} folds at least {STABLE:.0%} chose {', '.join(stable)}." if stable else f"{name}:"
+    text = f"{name}: of {len(rows)} folds the choice was {', '.join(stable)}." if stable else f"{name}:"
     if varied:
         text += (
             f" Not stable over {len(rows)} folds: {', '.join(varied)}; the inner folds cannot tell such choices apart."

@@ -45,6 +45,12 @@ def made_by(provenance: dict[str, Any]) -> str:
     return f"Made by: {command_line(provenance['command'])}; {code(provenance)}."
 
 
+def seeds(about: dict[str, Any]) -> str:
+    """The seed of the heads, and that of the folds where it is another."""
+    own = about.get("split_seed", about["seed"])
+    return f"{about['seed']}" + (f" of the heads, {own} of the split" if own != about["seed"] else "")
+
+
 def code(about: dict[str, Any]) -> str:
     """Version and commit of the code, and whether files differed from it."""
     commit = f"commit {about['commit']}" if about["commit"] else "not a git checkout"
@@ -74,7 +80,7 @@ def _made_by(run: Run) -> Sheet:
     rows = [
         ["Command", command_line(a["command"])],
         ["Code", code(a)],
-        ["Seed", str(a["seed"])],
+        ["Seed", seeds(a)],
         ["Split", a["split"]],
         ["Features digest", a["features"]["digest"]],
         ["Labels SHA-256", a["labels"]["sha256"]],

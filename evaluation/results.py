@@ -36,11 +36,7 @@ def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks:
         "would also have made other models. AUC pooled: all out-of-fold scores in one ranking, which compares scores of "
         "different fold models and is biased below 0.5 where there is nothing to find. Majority: the accuracy of always "
         "guessing the larger class.",
-        (
-            f"Intervals: 95 %; of the accuracy, percentile bootstrap over patients within each class, {most} replicates. "
-            if most
-            else ""
-        )
+        (f"Intervals: 95 %; of the accuracy, percentile bootstrap over patients, {most} replicates. " if most else "")
         + _calls(patients),
         *_withheld(patients),
     ]
@@ -51,13 +47,13 @@ def results_section(assessments: Sequence[Assessment], overview: Drawing, leaks:
 def metrics_section(assessments: Sequence[Assessment], leaks: Collection[str] = ()) -> Section:
     """The other metrics of every patient-level result."""
     patients = [a for a in assessments if a.level == "patient"]
-    others = [name for name in METRICS if name not in MAIN_METRICS]
+    others = [name for name in METRICS if name not in (*MAIN_METRICS, "brier")]  # with its parts under 'Calibration'
     rows = [
         [name, *(interval_text(a.values[m]) for m in others)]
         for name, a in zip(_names(patients, leaks), patients, strict=True)
     ]
     words = [
-        f"95 % intervals: percentile bootstrap over patients within each class. {_calls(patients)}",
+        f"95 % intervals: percentile bootstrap over patients. {_calls(patients)}",
         *_withheld(patients),
     ]
     sheet = Sheet("Further metrics, patient level", ("Result", *(METRICS[m][0] for m in others)), rows)
@@ -87,14 +83,16 @@ def certainty_section(assessments: Sequence[Assessment], leaks: Collection[str] 
         "allows for both: it says where the AUC would lie had other patients been drawn, to train on as well as to test on. p, two-sided, is that of an "
         "AUC of 0.5 by the same reckoning. Training noise is the share of a model that is owed to the patients it happened to train on (0: "
         "none, 1: all), told from how far the repeats disagree. These are few, so that the figure is rough; where it lies beyond 0 or 1 the "
-        "bound stands for it and is no measurement. With a single repeat it is assumed to be 1, the most cautious. Where one fixed "
+        "bound stands for it and is no measurement; --repeats 5 tells it better. It is taken within each class, so that it can be high where 'Stability' "
+        "finds that repeats agree: there the label and patients who are extreme for any model agree too. With a single repeat it is assumed to be 1, the most cautious. Where one fixed "
         "model was tested, as in a slice split, nothing is averaged over other training samples, and it is left out (0).",
         "The others take the fold models as given and are too narrow: the influence curve of the AUC by fold (LeDell, Petersen "
         "and van der Laan 2015), and for the pooled AUC the bootstrap over patients and DeLong's. In simulated cohorts without any "
         "effect (500 each of 40, 120 and 400 patients, logistic head, five folds) these three, called 95 %, contained 0.5 in 74 to "
         "86 % of the cohorts, the first interval in 94 to 95 %. One of the others that just clears 0.5 is no finding.",
-        "Last, what this number of patients can show at all: the half-width of an interval, the smallest AUC that would be told "
-        "from 0.5 four times in five, and how many patients it would take to tell the AUC found here from 0.5.",
+        "Last, what this number of patients can show at all: the half-width of the interval, the smallest AUC that would be told "
+        "from 0.5 four times in five, and how many patients, with the same share of positives, it would take to tell the AUC found here "
+        "from 0.5 four times in five (n/a where it is not above 0.5).",
         *_withheld(patients),
     ]
     columns = (
@@ -187,7 +185,7 @@ def _calls(patients: Sequence[Assessment]) -> str:
 
 def _withheld(results: Sequence[Assessment]) -> list[str]:
     """Why there is no interval, where that is so."""
-    why = "so few make any AUC likely, and the formulas do not hold for them"
+    why = "with so few almost any AUC comes about by chance, and the formulas do not hold"
     return [f"n/a: {NO_INTERVALS}, nor p or power; {why}."] * any(a.few for a in results)
 
 

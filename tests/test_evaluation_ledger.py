@@ -65,8 +65,8 @@ def tuned(labels: dict[str, int] = LABELS, n: int = N) -> Run:
 
 def test_configurations_on_inner_folds_and_looks_at_the_reported_ones() -> None:
     words = ledger_section([tuned()], []).words
-    assert words[0].startswith("r: 16 configurations were tried, all of them on inner folds")
-    assert "scored once per result, 3 times. Another 4 were tried" in words[0]
+    assert words[0].startswith("r: 16 configurations were tried, 4 in each of 4 folds, all of them on inner folds")
+    assert "scored once for each of 3 results. Another 4 were tried" in words[0]
     assert "looked at 9 times: 3 by the results of this report, 6 by runs that these replaced, 0 by" in words[1]
 
 
@@ -136,7 +136,7 @@ def test_what_was_chosen_how_often() -> None:
     assert ["boosted, chosen", "rounds", "9 to 50"] in choices.rows
     assert ["chosen, chosen", "head", "logistic (3), boosted (1)"] in choices.rows
     assert not any(r[1] in ("slices", "aggregator") for r in choices.rows), "there was nothing to choose"
-    assert "logistic, chosen: of 4 folds at least 80% chose sequence T2w." in section.words[2]
+    assert "logistic, chosen: of 4 folds the choice was sequence T2w in 4." in section.words[2]
     assert "Not stable over 4 folds: sequence (FLAIR in 3)" in section.words[3]
     json.dumps(section.data, allow_nan=False)
 

@@ -116,7 +116,7 @@ def test_the_figure_says_whose_score_it_is(tmp_path: Path) -> None:
     figure = drawing(explanation([0.2, -0.1, 0.9, -0.5, 0, 0.3, 0.4, 0.1], 0.62), tmp_path)
     svg = (tmp_path / "00011-logistic-FLAIR.svg").read_text()
     assert (tmp_path / "00011-logistic-FLAIR.png").read_bytes() == figure.png
-    assert "00011: logistic on FLAIR, repeat 0, fold 2: patient score 0.62" in svg
+    assert "00011: logistic on FLAIR, label 1, repeat 0, fold 2: score 0.62" in svg
     assert "mean of the scores of 8 slices; the 6 that carry it most" in svg
     assert svg.index("slice 2") < svg.index("slice 6") < svg.index("slice 5") and "slice 3" not in svg
     assert "7 x 7" in figure.alt and "00011/FLAIR/Image-2.dcm#2 score 0.711" in figure.alt
@@ -129,7 +129,7 @@ def test_the_figure_says_whose_score_it_is(tmp_path: Path) -> None:
     ("scored", "words"),
     [
         (result(True), "is above chance; whether by anatomy or by a shortcut, a map cannot tell"),
-        (result(False), "has not been shown to be above chance; as far as is known, its maps explain noise"),
+        (result(False), "has not been shown to be above chance; its maps may explain nothing but noise"),
         (result(True, 12), "with 6 positive and 6 negative patients nobody can say"),
     ],
 )

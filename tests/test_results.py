@@ -74,7 +74,7 @@ def test_the_threshold_is_said(two: list[Assessment]) -> None:
 
 def test_the_further_metrics_are_all_the_others(two: list[Assessment]) -> None:
     section = metrics_section(two)
-    shown = {"AUC", "Accuracy", *section.sheets[0].columns} - {"Result"}
+    shown = {"AUC", "Accuracy", "Brier score", *section.sheets[0].columns} - {"Result"}
     assert shown == {title for title, _, _ in METRICS.values()}
     assert cell(section, "logistic, FLAIR (honest)", "F1") == interval(two[0].values["f1"])
     assert cell(section, "logistic, FLAIR (honest)", "Log loss") == interval(two[0].values["log_loss"])
