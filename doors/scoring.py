@@ -12,8 +12,9 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation import report as pages
     from evaluation import submission
     from evaluation.assess import assess
-    from evaluation.runs import group
-    from evaluation.summary import CHOSEN, counted, table_lines
+    from evaluation.permutation import mean_fold_auc
+    from evaluation.runs import group, read_run
+    from evaluation.summary import CHOSEN, counted, table_lines, verdict
     from evaluation.summary import named as listed
     from features import labels as label_files
     from features import table as tables
@@ -46,12 +47,28 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     if warning:
         print(f"\n{warning}")
     if labels:
+        runs = [read_run(path) for path in args.runs]
+        cross_validated = {s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored}
+        order = {key: i for i, key in enumerate(cross_validated)}
         known = [
             assess(s, level="patient", replicates=args.replicates, seed=args.seed)
-            for s in group(p for p in predictions if p.label >= 0)
+            for s in sorted(group(p for p in predictions if p.label >= 0), key=lambda s: order.get(s.key, len(order)))
         ]
-        pages.write_scores_json(args.out / "scores.json", known, warning, source.digest, provenance(argv))
-        print("\n".join(table_lines(known, warning, folds=False)))
+        words = (
+            [] if trained else verdict(known, {}, False, {run.name: run.about["question"] for run in runs}, folds=False)
+        )
+        pages.write_scores_json(args.out / "scores.json", known, words, warning, source.digest, provenance(argv))
+        print(
+            "\n".join(
+                [
+                    *table_lines(known, warning, trained=cross_validated),
+                    "",
+                    *words,
+                    "",
+                    f"metrics: {args.out / 'scores.json'}",
+                ]
+            )
+        )
     if args.submission:
         ids, header = tables.ids_of(source.patients, args.sample)
         scores = {p.patient_id: p.score for p in predictions}

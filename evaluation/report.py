@@ -59,15 +59,21 @@ def write_json(
 
 
 def write_scores_json(
-    path: Path, results: Sequence[Assessment], warning: str, digest: str, provenance: dict[str, Any]
+    path: Path,
+    results: Sequence[Assessment],
+    verdict: Sequence[str],
+    warning: str,
+    digest: str,
+    provenance: dict[str, Any],
 ) -> None:
-    """The metrics of fitted heads on new patients, for programs."""
+    """The metrics of fitted heads on new patients, for programs; `verdict` : what they mean in words."""
     _write_json(
         path,
         {
             "format": "mgmt-radiogenomics/scores",
             "format_version": 1,
             "warning": warning or None,
+            "verdict": list(verdict),
             "features_digest": digest,
             "results": [a.as_dict() for a in results],
             "provenance": provenance,

@@ -19,10 +19,13 @@ def comparison_lines(predictions: Sequence[Prediction], leak: str = "") -> list[
     return table_lines([assess(s, level="patient", replicates=0) for s in group(predictions)], leak)
 
 
-def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: bool = True) -> list[str]:
+def table_lines(
+    assessments: Sequence[Assessment], leak: str = "", *, trained: Mapping[tuple[str, str, str], float] | None = None
+) -> list[str]:
     """One line per assessment: patients, mean AUC by fold with interval, pooled AUC, accuracy and its baseline.
 
-    Without `folds` (new patients) there is nothing to pool. A last line says where patients are too few.
+    `trained` : of new patients, for which there is nothing to pool, the AUC by fold that each head had where it was trained. A last
+    line says where patients are too few.
     """
     # heads on a table of features have no sequence
     width = (
@@ -30,7 +33,7 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: boo
         if assessments and all(a.sequence == TABLE for a in assessments)
         else max([len(a.sequence) for a in assessments] + [8])
     )
-    titles = ("AUC by fold (95 % CI)", f"{'pooled':>6}") if folds else ("AUC (95 % CI)", "")
+    titles = ("AUC by fold (95 % CI)", "pooled") if trained is None else ("AUC (95 % CI)", "by fold in training")
     lines = ["", leak] if leak else [""]
 
     def named(head: str, sequence: str) -> str:
@@ -41,7 +44,8 @@ def table_lines(assessments: Sequence[Assessment], leak: str = "", *, folds: boo
     )
     for a in assessments:
         v = a.values
-        pooled = f"{number(v['auc']['estimate']):>6}" if folds else ""
+        beside = v["auc"]["estimate"] if trained is None else trained.get((a.run, a.head, a.sequence))
+        pooled = f"{number(beside):>{len(titles[1])}}"
         lines.append(
             f"{named(a.head, a.sequence)} {a.n_patients:8}  {interval_text(a.by_fold):21} {pooled}  "
             f"{number(v['accuracy']['estimate']):>8} {number(a.majority_accuracy):>8}"
@@ -72,12 +76,14 @@ def verdict(
     shuffled: Mapping[tuple[str, str, str], str] | None = None,
     looks: Mapping[str, int] | None = None,
     highest: Mapping[str, str] | None = None,
+    *,
+    folds: bool = True,
 ) -> list[str]:
     """What the figures mean for a new patient, in words: the answer first, then a paragraph per entry.
 
     `questions` : {run: what its label stands for}; runs of one question are judged together, since the best of them is
     picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels in words}, where it is known;
-    `highest` : {run: what the highest of them is worth}. `looks` : {question: how often its folds were looked at beyond these
+    `highest` : {run: what the highest of them is worth}. Without `folds`, results are of patients whom no head was trained on. `looks` : {question: how often its folds were looked at beyond these
     results}, see `ledger.further_looks`.
     """
     out = []
@@ -91,7 +97,7 @@ def verdict(
             honest.setdefault((questions or {}).get(a.run, ""), []).append(a)
     answers, reasons = [], []
     for question, results in honest.items():
-        answer, sentences = _judge(results, (looks or {}).get(question, 0))
+        answer, sentences = _judge(results, (looks or {}).get(question, 0), folds=folds)
         answers.append(f"{question or 'In short'}: {answer}.")
         sentences += _shuffled(results, shuffled or {}, highest or {})
         reasons += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
@@ -107,7 +113,7 @@ def verdict(
     return out
 
 
-def _judge(results: Sequence[Assessment], further: int = 0) -> tuple[str, list[str]]:
+def _judge(results: Sequence[Assessment], further: int = 0, *, folds: bool = True) -> tuple[str, list[str]]:
     """The answer in a few words, and how it comes about. The best result speaks; where one was chosen on inner folds, that one."""
     nested = [a for a in results if a.sequence == CHOSEN]
     nested = [a for a in nested if a.head == CHOSEN] or nested
@@ -122,9 +128,10 @@ def _judge(results: Sequence[Assessment], further: int = 0) -> tuple[str, list[s
     as_high = [a for a in results if a is not best and auc["estimate"] - a.by_fold["estimate"] < 1e-9] if k > 1 else []
     tie = f" (as high: {named(_named(a) for a in as_high)})" if as_high else ""
     picked = f"the highest of {k} patient-level results is {_named(best)}" if k > 1 else _named(best)
+    what = "AUC by fold" if folds else "AUC of the fitted head on new patients"
     found = f"{number(auc['estimate'])}, 95 % interval {number(auc['low'])} to {number(auc['high'])}"
     out = [
-        f"For a new patient: {picked} ({best.run}), AUC by fold {found}, from {best.n_patients} patients ({positive} positive){tie}."
+        f"For a new patient: {picked} ({best.run}), {what} {found}, from {best.n_patients} patients ({positive} positive){tie}."
     ]
     chance = "not distinguishable from chance"
     tops = [a.by_fold["high"] for a in results if not a.few]
@@ -151,7 +158,12 @@ def _judge(results: Sequence[Assessment], further: int = 0) -> tuple[str, list[s
         ] * (further > 0)
         picked_after = "it was picked after" if k > 1 else "it comes after"
         count = f"all {k + further}" if further else "that"
-        tune = "; train_head.py --tune chooses on inner folds instead" * (not nested)
+        instead = (
+            "train_head.py --tune chooses on inner folds instead"
+            if folds
+            else "choose --head and --sequence before looking"
+        )
+        tune = f"; {instead}" * (not nested)
         out.append(
             f"Its own interval lies above 0.5, but {picked_after} looking at {' and '.join(seen)}. Corrected for {count} "
             f"(Bonferroni) {p_said(corrected)}, two-sided: {stands}. Its AUC is optimistic all the same{tune}."

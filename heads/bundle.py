@@ -140,12 +140,15 @@ def check_disjoint(about: dict[str, Any], patients: Iterable[str], copies: Seque
     patients : by their ids; copies : under other names, in words
     """
     known = sorted(patients)
-    named = [f"{len(known)} of these patients ({', '.join(known[:8])})"] if known else []
+    named = [f"{len(known)} of these patients ({_some(known, ', ')})"] if known else []
     if copies:
-        more = f"; and {len(copies) - 8} more" if len(copies) > 8 else ""
-        named.append(f"{len(copies)} under another name ({'; '.join(copies[:8])}{more})")
+        named.append(f"{len(copies)} under another name ({_some(copies, '; ')})")
     if named:
         raise ValueError(
             f"{about['head']} on {about['sequence']} was trained on {' and '.join(named)}; "
             "its scores for them mean nothing. Leave them out, or pass --allow-trained."
         )
+
+
+def _some(names: Sequence[str], comma: str, most: int = 8) -> str:
+    return comma.join(names[:most]) + (f"{comma}and {len(names) - most} more" if len(names) > most else "")

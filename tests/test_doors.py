@@ -333,6 +333,28 @@ def test_a_head_of_one_plane_takes_no_other(cohort, tmp_path: Path, capsys) -> N
     assert {r["patient_id"] for r in table(tmp_path / "o" / "scores.csv")} == {"00050", "00051", "00052", "00053"}
 
 
+def test_labelled_new_patients_get_a_verdict(cohort, tmp_path: Path, capsys) -> None:
+    cache, labels = cohort(24)
+    new, theirs = cohort(24, first=50, name="new")
+    run, out = tmp_path / "r", tmp_path / "o"
+    assert train(cache, labels, "--head", "boosted", "logistic", "--permutations", "0", "--out", run) == 0
+    capsys.readouterr()
+    assert evaluate.main([str(run), "--cache", str(new), "--labels", str(theirs), "--out", str(out)]) == 0
+    said, scores = capsys.readouterr().out, json.loads((out / "scores.json").read_text())
+    assert "AUC (95 % CI)         by fold in training" in said
+    assert scores["verdict"][0].startswith("MGMT_value 1 against 0: ") and scores["verdict"][0] in said
+    assert "AUC of the fitted head on new patients" in scores["verdict"][1]
+    trained = {(r["head"], r["sequence"]) for r in table(run / "predictions.csv")}
+    order = [(r["head"], r["sequence"]) for r in scores["results"]]
+    assert set(order) == {key for key in trained if key[1] != "shortcuts"}
+    assert [head for head, _ in order][:2] == ["boosted", "boosted"], "in the order of the run"
+    assert (
+        evaluate.main([str(run), "--cache", str(cache), "--labels", str(labels), "--allow-trained", "--out", str(out)])
+        == 0
+    )
+    assert json.loads((out / "scores.json").read_text())["verdict"] == []
+
+
 def test_heads_of_a_table_and_features_of_images_do_not_meet(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(12)
     rows = "".join(f"{i:05d},{i % 2 + i / 20}\n" for i in range(12))
