@@ -99,7 +99,7 @@ def verdict(
     for question, results in honest.items():
         answer, sentences = _judge(results, (looks or {}).get(question, 0), folds=folds)
         answers.append(f"{question or 'In short'}: {answer}.")
-        sentences += _shuffled(results, shuffled or {}, highest or {})
+        sentences += _shuffled(results, shuffled or {}, highest or {}, (looks or {}).get(question, 0))
         reasons += [f"{question}. {sentences[0]}" if len(honest) > 1 else sentences[0], *sentences[1:]]
     if not honest:
         answers.append(
@@ -169,13 +169,13 @@ def _judge(results: Sequence[Assessment], further: int = 0, *, folds: bool = Tru
             f"(Bonferroni) {p_said(corrected)}, two-sided: {stands}. Its AUC is optimistic all the same{tune}."
         )
     accuracy = best.values["accuracy"]
-    relation = (
-        "not" if accuracy["estimate"] <= best.majority_accuracy else "detectably" if accuracy["low"] > best.majority_accuracy
-        else "not detectably"
-    )  # fmt: skip
+    above = accuracy["estimate"] > best.majority_accuracy
+    shown = accuracy["low"] > best.majority_accuracy
+    relation = ("" if shown else "not detectably ") if above else "not "
+    given = "; this interval takes the fold models as given and is too narrow" * (above and shown and folds)
     out.append(
-        f"Its accuracy, {interval_text(accuracy)}, is {relation} above the {number(best.majority_accuracy)} that always guessing the "
-        "larger class gives."
+        f"Its accuracy, {interval_text(accuracy)}, is {relation}above the {number(best.majority_accuracy)} that always guessing the "
+        f"larger class gives{given}."
     )
     if best.power["detectable"] is not None and not math.isnan(best.power["detectable"]):
         out.append(
@@ -186,7 +186,10 @@ def _judge(results: Sequence[Assessment], further: int = 0, *, folds: bool = Tru
 
 
 def _shuffled(
-    results: Sequence[Assessment], shuffled: Mapping[tuple[str, str, str], str], highest: Mapping[str, str]
+    results: Sequence[Assessment],
+    shuffled: Mapping[tuple[str, str, str], str],
+    highest: Mapping[str, str],
+    further: int,
 ) -> list[str]:
     """The results that were trained on shuffled labels too, and what the highest of them is worth."""
     several = len({a.run for a in results}) > 1
@@ -202,6 +205,8 @@ def _shuffled(
     each += [highest[run] for run in dict.fromkeys(a.run for a in results) if run in highest]
     rest = len(results) - len(told)
     not_told = f" The other {rest} were not shuffled." if rest > 1 else " The other one was not shuffled." * rest
+    if rest + further:
+        not_told += f" None of these p is corrected for the other {counted(rest + further, 'look')}."
     few = " This p needs no number of patients, but says nothing of how large an AUC is." * any(a.few for a in results)
     return [
         f"Against heads that were trained on shuffled labels{f' ({how})' * bool(how)}: {'; '.join(each)}.{not_told}{few}"

@@ -57,7 +57,8 @@ def test_the_highest_was_not_shuffled_but_another_was() -> None:
     words = verdict([result(0.8, 0.7, 0.9, head="boosted"), result()], {}, False, shuffled=shuffled)
     assert "p = 0.005" not in " ".join(words[:-1])
     assert words[-1] == (
-        "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005. The other one was not shuffled."
+        "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005. The other one was not shuffled. "
+        "None of these p is corrected for the other 1 look."
     )
 
 
@@ -129,7 +130,7 @@ def test_below_chance_is_not_said_to_contain_it() -> None:
 @pytest.mark.parametrize(
     ("accuracy", "low", "relation"),
     [
-        (0.65, 0.61, "is detectably above"),
+        (0.65, 0.61, "is above"),
         (0.61, 0.5, "is not detectably above"),
         (0.6, 0.5, "is not above"),
         (0.2, 0.1, "is not above"),
