@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decode import MAX_PIXELS, Slice, UnusableError, cause, check_voxels, luminance, make_slice
+from features.geometry import MAX_PIXELS, Slice, UnusableError, cause, check_voxels, luminance, make_slice
 from features.native import read_native
 
 

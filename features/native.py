@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decode import MAX_PIXELS, Slice, make_slice
+from features.geometry import MAX_PIXELS, Slice, make_slice
 
 _SYNTAXES = {b"1.2.840.10008.1.2": True, b"1.2.840.10008.1.2.1": False}  # little-endian: whether VRs are implicit
 _WANTED = {

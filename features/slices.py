@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.decode import Slice, read_file
+from features.decode import read_file
+from features.geometry import Slice
 from features.scans import Series, Skipped, kind_of, natural_key
 
 PREPROCESSING = "slices-1"

@@ -15,8 +15,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from features import decode
-from features.decode import Slice, orientation_of, read_file, to_display
+from features.decode import read_file
 from features.dicom import read_any
+from features.geometry import Slice, orientation_of, to_display
 from features.native import read_native
 from features.scans import kind_of
 

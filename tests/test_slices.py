@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from features import slices
-from features.decode import Slice
+from features.geometry import Slice
 from features.scans import Series, find_scans
 from features.slices import Images, augmented, brain_fraction, fit, order, pixel_digest, prepare_series, to_eight_bit
 
