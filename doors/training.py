@@ -20,6 +20,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     from features import labels as label_files
     from features import table as tables
     from features.fingerprint import to_arrays
+    from features.scans import some
     from heads import bundle, ledger, runs
     from heads.boosted import Boosted
     from heads.crossfit import cross_fit_and_refit
@@ -61,7 +62,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         whole.append(every)
         trained.append(tables.pool(table) if per_patient else table)
         if table.missing:
-            say(f"  {sequence}: no usable slice in {len(table.missing)} patients: {', '.join(table.missing[:8])}")
+            say(f"  {sequence}: no usable slice in {len(table.missing)} patients: {some(table.missing)}")
     if args.fuse == "features":
         trained.append(tables.concatenate(trained))
 

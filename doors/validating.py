@@ -26,6 +26,7 @@ def split(
     args: argparse.Namespace, labels: dict[str, int], trained: Sequence[Any], groups: dict[str, str]
 ) -> tuple[list[Any], dict[str, Any], str]:
     """The folds over patients (none for a slice split), their rows by sequence, and the leak in words ("" if none)."""
+    from features.scans import some
     from heads import folds as makers
 
     if args.split == "slice":
@@ -36,7 +37,7 @@ def split(
     if note:
         say(f"  note: {note}")
     if apart := makers.separated(folds, groups):
-        say(f"  LEAKS: {args.split_file} puts patients that share images into different folds: {', '.join(apart[:8])}")
+        say(f"  LEAKS: {args.split_file} puts patients that share images into different folds: {some(apart)}")
     return folds, {t.sequence: makers.row_splits(folds, t.patient, t.view) for t in trained}, ""
 
 

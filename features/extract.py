@@ -28,7 +28,7 @@ from features.lock import held
 from features.merge import JOINED, joined
 from features.pool import decoded
 from features.repair import loose_skipped
-from features.scans import Scans, Series, Skipped, natural_key
+from features.scans import Scans, Series, Skipped, natural_key, some
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
 
@@ -158,7 +158,7 @@ def _extend(
     stale = [p for p in scans.excluded if any(patient == p for patient, _ in done)]
     if stale:
         summary.notes.append(
-            f"warning: excluded, but in the cache already and left there: {_some(stale)}; use another --out"
+            f"warning: excluded, but in the cache already and left there: {some(stale)}; use another --out"
         )
     embed_images = without_repeats(embed) if skip_blank_and_equal else embed
     if todo:
@@ -166,7 +166,7 @@ def _extend(
     before = {patient for patient, _ in done}
     added = sorted({s.patient for s in todo} - before, key=natural_key)
     if before and added:
-        summary.notes.append(f"{len(added)} patients are new to the cache: {_some(added)}")
+        summary.notes.append(f"{len(added)} patients are new to the cache: {some(added)}")
     bar = progress(total=len(todo), unit="series") if progress and todo else None
     with closing(decoded(todo, prepare, workers)) as prepared, closing(bar) if bar is not None else nullcontext():
         for series, images in prepared:
@@ -350,13 +350,13 @@ def summary_lines(summary: Summary, scans: Scans) -> list[str]:
     if summary.n_views:
         lines.append(f"  augmented views: {summary.n_views}")
     for sequence, who in scans.missing(sorted({s.sequence for s in scans.series})).items():
-        lines.append(f"  {sequence} is missing in {len(who)} of {len(scans.patients)} patients: {_some(who)}")
+        lines.append(f"  {sequence} is missing in {len(who)} of {len(scans.patients)} patients: {some(who)}")
     for patient, sequence in summary.empty:
         lines.append(f"  {patient} {sequence}: not one file could be used")
     if scans.excluded:
-        lines.append(f"  excluded: {_some(scans.excluded)}")
+        lines.append(f"  excluded: {some(scans.excluded)}")
     if scans.never_met:
-        lines.append(f"  named by --exclude but not there: {_some(scans.never_met)}")
+        lines.append(f"  named by --exclude but not there: {some(scans.never_met)}")
     lines.append(f"  skipped: {len(summary.skipped)}")
     lines += [f"    {s.source}: {s.reason}" for s in summary.skipped[:10]]
     if len(summary.skipped) > 10:
@@ -370,7 +370,3 @@ def summary_lines(summary: Summary, scans: Scans) -> list[str]:
         f"{summary.n_series_kept} were there already"
     )
     return [line.encode(errors="backslashreplace").decode() for line in lines]  # names that are no UTF-8 print too
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

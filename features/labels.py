@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.scans import patient_number
+from features.scans import patient_number, some
 
 PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subject")
 LABEL_COLUMNS = ("MGMT_value", "MGMT", "label")
@@ -162,8 +162,8 @@ def join(patients: Iterable[str], labels: Labels) -> Join:
     matched = match_ids(patients, labels.values, repr(str(labels.path)))
     if not matched:
         raise ValueError(
-            f"no patient of the features is in {str(labels.path)!r} (features: {_some(patients)}; labels: "
-            f"{_some(list(labels.values))}); expected the same ids, check --patient-column"
+            f"no patient of the features is in {str(labels.path)!r} (features: {some(patients)}; labels: "
+            f"{some(list(labels.values))}); expected the same ids, check --patient-column"
         )
     out = Join({}, [], [p for p in patients if p not in matched], [], [], labels.meaning)
     for patient, name in matched.items():
@@ -188,7 +188,7 @@ def join(patients: Iterable[str], labels: Labels) -> Join:
         (out.without_scans, "in the labels have no features"),
     ):
         if names:
-            out.lines.append(f"  {len(names)} patients {what}: {_some(names)}")
+            out.lines.append(f"  {len(names)} patients {what}: {some(names)}")
     unknown = sum(v is None for v in labels.values.values()) - sum(labels.other.values())
     if unknown:
         out.lines.append(f"  {unknown} patients of the labels have no value there")
@@ -232,15 +232,15 @@ def _parser(
         return compare, f"{column} {positive} against the rest"
     others = sorted({c for c in cells if c != positive and c.lower() not in MISSING_WORDS})
     if positive not in cells:
-        raise ValueError(f"{where}: --positive {positive!r} does not occur; found {', '.join(map(repr, others[:8]))}")
+        raise ValueError(f"{where}: --positive {positive!r} does not occur; found {some(list(map(repr, others)))}")
     if negative is None:
         if len(others) != 1:
             raise ValueError(
-                f"{where}: besides {positive!r} there are {', '.join(map(repr, others[:8])) or 'no values'}; say which is the other class with --negative"
+                f"{where}: besides {positive!r} there are {some(list(map(repr, others))) or 'no values'}; say which is the other class with --negative"
             )
         negative = others[0]
     elif negative not in others:
-        raise ValueError(f"{where}: --negative {negative!r} does not occur; found {', '.join(map(repr, others[:8]))}")
+        raise ValueError(f"{where}: --negative {negative!r} does not occur; found {some(list(map(repr, others)))}")
 
     def match(cell: str, _: int) -> int | None:
         return 1 if cell == positive else 0 if cell == negative else None
@@ -268,7 +268,3 @@ def _by_number(patients: Iterable[str]) -> dict[int, list[str]]:
         if (number := patient_number(p)) is not None:
             out.setdefault(number, []).append(p)
     return out
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

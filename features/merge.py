@@ -11,6 +11,7 @@ from features.checking import try_to_open
 from features.hdf5 import Cache, Stored, write
 from features.lock import held
 from features.repair import loose_skipped, own_settings
+from features.scans import some
 
 # Settings that may differ between machines, and what joins them in one cache (FORMATS.md).
 JOINED = {"precision": "+", "versions": " + ", "code_version": " + "}
@@ -46,9 +47,8 @@ def merge(paths: Sequence[Path], out: Path) -> tuple[int, int]:
                     named = f"patient {series.patient!r} {series.sequence}"
                     conflicts.append(f"{named} in {str(where)!r} and {str(cache.path)!r}")
         if conflicts:
-            more = f" and {len(conflicts) - 8} more" if len(conflicts) > 8 else ""
             raise ValueError(
-                f"{len(conflicts)} series differ between caches: {'; '.join(conflicts[:8])}{more}; extract them anew into one, or "
+                f"{len(conflicts)} series differ between caches: {some(conflicts, '; ')}; extract them anew into one, or "
                 "rename a patient who is another"
             )
         loose = [s for cache in caches for s in loose_skipped(cache) if (s.patient, s.sequence) not in kept]

@@ -237,3 +237,8 @@ def _nothing_found(cohort: Path, folders: Sequence[Path], sequences: Sequence[st
         f"no series of a known sequence under {str(cohort)!r} (found {seen}); expected PATIENT/SEQUENCE/files "
         f"with sequences named like {', '.join(SEQUENCES)}{hint}"
     )
+
+
+def some(names: Sequence[str], comma: str = ", ", most: int = 8) -> str:
+    """The first names, and how many more there are."""
+    return comma.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
