@@ -19,7 +19,7 @@ def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
 
     parse = partial(label_files.parse_labels, args.audit, positive=args.positive, negative=args.negative)
     slides = read_slides(args.slides, label_files.read_csv) if args.slides else {}
-    names = {k: getattr(args, k) for k in ("patient_column", "label_column", "score_column")}
+    names = {k: getattr(args, k) for k in ("patient_column", "label_column", "score_column", "fold_column")}
     header, rows = label_files.read_csv(args.audit)
     predictions = read_predictions(args.audit.name, header, rows, parse, slides=slides, **names)
     splits = [s for path in args.splits or () for s in read_splits(path, label_files.read_csv)]

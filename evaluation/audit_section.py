@@ -13,7 +13,7 @@ from evaluation.audit import PERMUTATIONS, Best, Figures, best_of, figures, scor
 from evaluation.audit_leaks import leak_section, rows_section
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.foreign import Foreign
-from evaluation.identity import Number, alike, tie, tied_sentence
+from evaluation.identity import Number, alike, natural, tie, tied_sentence
 from evaluation.power import FEW_PATIENTS, power_line
 from evaluation.sections import Section, Sheet
 from evaluation.splits import Split, distinct, splits_of
@@ -48,6 +48,10 @@ def audit_sections(
         given, notes = [s.renamed(patients) for s in given], [tied_sentence(patients, ways)]
         if twice:
             notes.append(f"{twice} of the split files repeat another and count once.")
+        given.sort(key=lambda s: (natural(s.scheme), natural(s.name)))
+        if any(s.train and s.test for s in given):  # what the file itself tells of test alone adds nothing
+            own = [s for s in own if s.train or s.val]
+        own = [s for s in own if (s.train, s.val, s.test) not in {(g.train, g.val, g.test) for g in given}]
     untested: set[str] = set()
     if given and not any(f.part):  # the file does not tell who was tested, the split files do
         untested = (set(f.patient) & frozenset[str]().union(*(s.ids for s in given))).difference(

@@ -105,6 +105,65 @@ def test_repeats_without_a_number_are_not_called_a_leak(audit) -> None:
     assert found["leaks"]["leaks"] is False
 
 
+PARTS = ["train", "train", "train", "test", "val"]
+
+
+def parts(n: int = 40, whole: int = 40) -> str:
+    """n patients with 5 rows; `whole` of them lie in one fold, the rows of the others in all; folds 0-2 train, 3 tests, 4 validates."""
+    rows = [(i, i % 5 if i < whole else k, k) for i in range(n) for k in range(5)]
+    lines = [f"{i:05d},{fold},{PARTS[fold]},{i % 2},0.{(37 * i + k) % 90 + 10}" for i, fold, k in rows]
+    return "\n".join(["patient_id,fold,split,label,score", *lines]) + "\n"
+
+
+def test_folds_that_are_parts_are_one_split(audit) -> None:
+    out, found = audit(parts(whole=21))
+    assert "LEAKS: 19 of 23 test patients are also in training" in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (True, True)
+    assert [(s["train"], s["val"], s["test"]) for s in found["leaks"]["folds"]] == [(32, 23, 23)]
+    assert any(w.startswith("19 validation patients are also in training (") for w in found["leaks"]["findings"])
+    out, found = audit(parts())
+    assert "No leak found: none of 8 test patients is in training in one fold." in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (False, True)
+
+
+@pytest.mark.parametrize("kept", ["train", "test"])
+def test_one_part_alone_rules_nothing_out(kept: str, audit) -> None:
+    text = "\n".join(line for line in parts(whole=0).splitlines() if "split" in line or f",{kept}," in line)
+    out, found = audit(text)
+    assert "A leak cannot be ruled out: nothing says who trained (column 'fold' and column 'split': no t" in out
+    assert "No leak found" not in out
+    assert found["leaks"]["training_known"] is False
+
+
+def test_splits_of_other_patients_rule_nothing_out(audit) -> None:
+    Path("splits.json").write_text(json.dumps({"splits": [{"train_patients": ["a"], "test_patients": ["b"]}]}))
+    out, found = audit("patient,label,score\np,1,0.5\nq,0,0.5\n", "--splits", "splits.json")
+    assert "nothing says who trained (the split files: no test patient of this file)" in out
+    assert found["leaks"]["training_known"] is False
+
+
+def test_patients_that_the_splits_leave_out_are_counted(audit) -> None:
+    Path("splits.json").write_text(json.dumps({"splits": [{"train_patients": ["a"], "test_patients": ["p"]}]}))
+    out, _ = audit("patient,label,score\np,1,0.5\nq,0,0.5\n", "--splits", "splits.json")
+    assert "No leak found: none of 1 test patients is in training in one fold. Of 1 more patients with scores" in out
+
+
+def test_a_slice_run_of_this_project_says_enough_of_itself(audit) -> None:
+    out, found = audit("patient,fold,label,score,warning\np,0,1,0.5,LEAKS: 2 of 2\nq,0,0,0.5,LEAKS: 2 of 2\n")
+    assert "The file itself says: LEAKS: 2 of 2." in out
+    assert "cannot be ruled out" not in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (True, True)
+
+
+def test_slice_numbers_are_no_patients(audit, capsys) -> None:
+    rows = "".join(f"{i % 8},{'train' if i % 3 else 'test'},{i // 8 % 2},0.{i % 90 + 10}\n" for i in range(310))
+    with pytest.raises(
+        AssertionError, match="no column of patients; 'slice' has 8 values in 310 rows, 8 of them with both"
+    ):
+        audit("slice,split,label,score\n" + rows)
+    assert not Path("out").exists()
+
+
 CLAM = "".join(f"{i},patient_{i // 2:03d}_node_{i % 2},{i // 2 % 2}.0,1.0,0.5,0.{i + 100}\n" for i in range(40))
 CLAM = ",slide_id,Y,Y_hat,p_0,p_1\n" + CLAM
 
@@ -216,6 +275,7 @@ def test_no_row_with_a_label(audit) -> None:
     (["run", "--audit", "p.csv"], "--audit looks at one CSV; leave out runs"),
     (["run", "--splits", "s.csv"], "--splits goes with --audit"),
     (["run", "--score-column", "s"], "--score-column goes with --audit"),
+    (["run", "--fold-column", "s"], "--fold-column goes with --audit"),
     (["run", "--slides", "s"], "--slides goes with --audit"),
     (["--audit", "nowhere.csv"], "'nowhere.csv' does not exist"),
     (["run", "--cache", "c.h5", "--export-stamp", "d"], "--export-stamp writes the predictions of runs; leave --cache out"),
