@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,5 +30,8 @@ def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     replaced = " (in place of the audit that was there)" if page.exists() else ""
     write_json(out / "audit.json", args.audit.name, words, sections, origin)
     alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
-    write_sections(out / page.name, f"Audit of {args.audit.name}", words, sections, origin, alarms)
+    # each sentence once on the page, alarms in the section that is about them too
+    lead = [w for w in words if w not in alarms]
+    shown = [replace(s, words=[w for w in s.words if w not in lead]) for s in sections]
+    write_sections(out / page.name, f"Audit of {args.audit.name}", lead, shown, origin, alarms)
     return "\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"])

@@ -301,5 +301,69 @@ def test_our_own_run_goes_out_to_stamp_and_back_through_the_audit(audit, capsys)
         aucs.append(audit(text)[1]["figures"]["results"][0]["auc"])
     assert np.mean(aucs) == pytest.approx(ours["values"]["auc"]["estimate"], abs=1e-12)
     out, found = audit(Path("run/predictions.csv").read_text())
-    assert found["figures"]["results"][0]["auc"] == pytest.approx(np.mean(aucs), abs=1e-12)
+    (theirs,) = found["figures"]["results"]
+    assert theirs["auc"] == pytest.approx(np.mean(aucs), abs=1e-12)
+    by_fold = [theirs[k] for k in ("fold_auc", "fold_low", "fold_high", "fold_p")]
+    assert by_fold == [ours["by_fold"][k] for k in ("estimate", "low", "high", "p")], "audit and report are one"
+    assert (theirs["half_width"], theirs["detectable"]) == (ours["power"]["half_width"], ours["power"]["detectable"])
+    assert f"run, logistic, table: AUC by fold {by_fold[0]:.3f}, 95 % interval" in out
+    assert "which is biased low where there is nothing to find" in out
+    assert "takes the models as given and is too narrow: it does not know" in out
     assert "No leak found: none of 40 test patients is in training in 10 folds" in out
+    assert "AUC of its" not in out, "one row per patient and repeat"
+
+
+def test_the_baseline_of_this_project_is_no_candidate(audit) -> None:
+    rng = np.random.default_rng(2)
+    rows = [
+        f"r,h,{q},0,{i % 5},p{i:02d},{i // 5 % 2},{(i // 5 % 2 + 1) / 3 if q == 'shortcuts' else rng.random():.4f}"
+        for q in ("FLAIR", "T2w", "shortcuts")
+        for i in range(50)
+    ]
+    out, found = audit("run,head,sequence,repeat,fold,patient_id,label,score\n" + "\n".join(rows) + "\n")
+    baseline = found["figures"]["results"][2]
+    assert (baseline["baseline"], baseline["fold_auc"]) == (True, 1.0)
+    assert found["best"]["results"] == 2 and found["best"]["auc"] < 1
+    assert "the highest of 2 results" in out and "r, h, shortcuts" not in out
+    assert "r, h, shortcuts, baseline" in Path("out/audit.html").read_text()
+    out, _ = audit("run,head,sequence,repeat,fold,patient_id,label,score\n" + "\n".join(rows[100:]) + "\n")
+    assert "r, h, shortcuts: AUC by fold 1.000" in out, "alone it is what the file holds"
+
+
+def test_few_patients_are_told_of_once_for_all_results(audit) -> None:
+    rows = "".join(f"p{i},m{m},{i % 2},0.{i + 10}\n" for m in range(6) for i in range(12))
+    out, found = audit("patient,model,label,score\n" + rows)
+    assert "m0; m1; m2; m3; and 2 more: with 6 positive".replace("; and", " and") in out
+    assert sum("nothing can be said" in w for w in found["verdict"]) == 1
+
+
+def test_each_sentence_stands_once_and_a_leak_gets_no_power_line(audit) -> None:
+    out, _ = audit(slices(planted=13))
+    page = Path("out/audit.html").read_text()
+    assert page.count("LEAKS: 13 of 40") == 2, "banner and section"
+    assert page.count("The interval contains 0.5") + page.count("The interval lies above 0.5") == 1
+    assert "80 % power" not in out
+    assert "There is no AUC by fold: patients lie in several folds of one repeat." in out
+    assert "80 % power" in audit(slices())[0]
+
+
+def test_shuffles_are_counted(audit) -> None:
+    rng = np.random.default_rng(0)
+    text = "patient,model,label,score\n" + "".join(
+        f"p{i},{m},{i % 2},{i % 2 + rng.random()}\n" for m in "ab" for i in range(40)
+    )
+    out, found = audit(text)
+    assert "none of 1000 shuffles of the labels reaches 1.000 (p = 0.001, the least that they can give)" in out
+    assert (found["best"]["reached"], found["best"]["permutations"]) == (0, 1000)
+    out, found = audit(re.sub(r"[01](\.\d+\n)", r"0\1", text))
+    best = found["best"]
+    assert f"{best['reached']} of 1000 shuffles of the labels reach {best['auc']:.3f} (p = {best['p']:.3f})" in out
+
+
+def test_the_file_is_no_fold_beside_its_split_file(audit) -> None:
+    Path("splits.json").write_text(
+        json.dumps({"splits": [{"train_patients": ["a", "b"], "test_patients": [f"p{i}" for i in range(30)]}]})
+    )
+    rows = "".join(f"p{i},{m},test,{i % 2},0.{i + 10}\n" for m in "ab" for i in range(30 - (m == "b")))
+    _, found = audit("patient,model,split,label,score\n" + rows, "--splits", "splits.json")
+    assert [s["name"] for s in found["leaks"]["folds"]] == ["splits.json, split 0"]
