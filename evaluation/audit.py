@@ -116,7 +116,7 @@ class Scores:
         if ((self.fold < 0) & np.isfinite(self.scores)).any():
             return "patients lie in several folds of one repeat"
         if all(len(np.unique(row[row >= 0])) < 2 for row in self.fold):
-            return "the rows tell of no folds, or of one"
+            return "the rows that count name no folds, or one"
         pairs = {(r, k, y) for r, row in enumerate(self.fold) for k, y in zip(row, self.y, strict=True) if k >= 0}
         return "" if any((r, k, 1 - y) in pairs for r, k, y in pairs) else "no fold has both classes"
 

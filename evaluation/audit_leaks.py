@@ -25,11 +25,11 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
     each = Counter(zip(f.patient, f.model, f.repeat, strict=True)).values()
     models, repeats = len(set(f.model)), len(set(f.repeat))
     span = str(min(each)) if min(each) == max(each) else f"{min(each)} to {max(each)}"
+    read = [f"{f.units if what == 'slides' else what} from {column!r}" for what, column in f.columns.items()]
+    unused = f" Not used: {named(map(repr, f.unused))}." * bool(f.unused)
     words = [
         f"{f.name}: {n} rows, {patients} patients, {models} {'results' if models > 1 else 'result'}{f' of {repeats} repeats' * (repeats > 1)}, {span} "
-        f"{'row' if span == '1' else 'rows'} for a patient in each. Read from these columns: {', '.join(f'{what} from {column!r}' for what, column in f.columns.items())}."
-        + f" Not used: {named(map(repr, f.unused))}."
-        * bool(f.unused),
+        f"{'row' if span == '1' else 'rows'} for a patient in each. Read from these columns: {', '.join(read)}.{unused}",
         f"What is asked: {f.question}.",
     ]
     words += notes
@@ -68,7 +68,7 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
     if len(np.unique(scores)) == 2:
         words.append("The scores take two values only, as calls do. Name the column of scores with --score-column.")
     data = {
-        "rows": n, "patients": patients, "columns": f.columns, "rows_without_score": missing, "rows_without_label": unlabelled,
+        "rows": n, "patients": patients, "columns": f.columns, "unused": list(f.unused), "rows_without_score": missing, "rows_without_label": unlabelled,
         "both_labels": f.contradictory, "slides_as_patients": f.own_slides, "alike": [list(s) for s in same], "copies": f.copies,
     }  # fmt: skip
     return Section("audit_rows", "What the file holds", words, data=data)
@@ -158,7 +158,10 @@ def _why_unknown(splits: Sequence[Split], f: Foreign) -> str:
     rows = f" With up to {most} rows per patient, rows may have been split instead of patients." * (most > 1)
     told = [repr(f.columns[what]) for what in ("fold", "part") if what in f.columns]
     if not told and not splits:
-        return f"nothing says who trained.{rows} A column fold or split beside each row would tell, or the split files (--splits)."
+        return (
+            f"nothing says who trained.{rows} A column fold or split beside each row would tell (--fold-column, where it is called "
+            "otherwise), or the split files (--splits)."
+        )
     sources = [f"column {name}" for name in told] or ["the split files"]
     lacks = "no test patient of this file" if _all(s.train for s in splits) else "no training patient"
     return f"nothing says who trained ({' and '.join(sources)}: {lacks}).{rows} Split files with both (--splits) would tell."

@@ -78,7 +78,8 @@ def audit_sections(
     candidates = _candidates(all_figures)
     enough = [s for s, known in zip(models, all_figures, strict=True) if known in candidates]
     if len(enough) > 1:
-        sections.append(best_section(best_of(enough, seed=seed)))
+        best = best_of(enough, seed=seed)
+        sections.append(best_section(best, next(x.lead[1] > 0.5 for x in candidates if x.model == best.model)))
     words = [w for s in (leaks, shown, *sections[3:]) for w in s.data["findings"]]
     return words, sections
 
@@ -169,8 +170,8 @@ def figures_section(
     )
 
 
-def best_section(best: Best) -> Section:
-    """What the highest of several results is worth."""
+def best_section(best: Best, above: bool) -> Section:
+    """What the highest of several results is worth. `above` : whether its own interval lies above 0.5."""
     what = "AUC by fold" if best.by_fold else "AUC of patients"
     none = f"none of {best.permutations} shuffles of the labels reaches {number(best.auc)} (p = {best.p:.2g}, the least that they can give)"
     some = (
@@ -181,11 +182,15 @@ def best_section(best: Best) -> Section:
         f"If no score knew anything of the label, the highest of {best.results} would still be {number(best.expected)} on average and above "
         f"{number(best.upper)} in one case of twenty; {some if best.reached else none}. "
     )
-    finding += (
-        "The highest is more than luck, but its own figure is optimistic all the same."
-        if best.p <= 0.05
-        else "The highest is not distinguishable from the luck of picking it."
-    )
+    if best.p > 0.05:
+        finding += "The highest is not distinguishable from the luck of picking it."
+    elif above:
+        finding += "The highest is more than luck, but its own figure is optimistic all the same."
+    else:
+        finding += (
+            "That is more than the luck of picking it, if the models are taken as given; its own interval does not lie above 0.5 all the "
+            "same, and says more."
+        )
     word = (
         "Labels were shuffled among patients, the same for all results, so that results that resemble each other count as few. The scores "
         "were kept: what a leak does, or a choice among results that are not in the file, is not in these figures."

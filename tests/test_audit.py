@@ -187,7 +187,7 @@ def test_scores_that_are_no_probabilities_keep_their_auc_by_fold() -> None:
 
 
 @pytest.mark.parametrize(("fold", "reason"), [
-    (["0"] * 40, "the rows tell of no folds, or of one"),
+    (["0"] * 40, "the rows that count name no folds, or one"),
     ([str(i % 2) for i in range(40)], "no fold has both classes"),
     ([str(i // 8) for i in range(40)], ""),
 ])  # fmt: skip

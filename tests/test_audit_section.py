@@ -360,6 +360,19 @@ def test_shuffles_are_counted(audit) -> None:
     assert f"{best['reached']} of 1000 shuffles of the labels reach {best['auc']:.3f} (p = {best['p']:.3f})" in out
 
 
+def test_one_word_on_the_best_where_training_matters(audit) -> None:
+    """Shuffled labels take the models as given; the interval by fold, which does not, contains 0.5 here."""
+    rng = np.random.default_rng(10)
+    rows = "".join(
+        f"p{i},{m},{i % 5},{i // 5 % 2},{rng.normal() + 0.6 * (i // 5 % 2):.5f}\n" for m in "ab" for i in range(30)
+    )
+    out, found = audit("patient,model,fold,label,score\n" + rows)
+    assert found["best"]["p"] <= 0.05
+    assert "The interval contains 0.5" in out
+    assert "if the models are taken as given; its own interval does not lie above 0.5" in out
+    assert "The highest is more than luck" not in out
+
+
 def test_the_file_is_no_fold_beside_its_split_file(audit) -> None:
     Path("splits.json").write_text(
         json.dumps({"splits": [{"train_patients": ["a", "b"], "test_patients": [f"p{i}" for i in range(30)]}]})
