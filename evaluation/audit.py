@@ -153,7 +153,7 @@ def scores_of(f: Foreign, untested: Set[str] = frozenset()) -> list[Scores]:
 
 def figures(s: Scores, *, replicates: int = 2000, seed: int = 0) -> Figures:
     """The figures of one model; a replicate draws patients within their class, with all their rows and repeats."""
-    most = int(np.unique(np.stack([s.rows, s.row_repeat]), axis=1, return_counts=True)[1].max(initial=0))
+    most = int(np.bincount(s.rows * len(s.scores) + s.row_repeat).max(initial=0))
     out = Figures(
         s.model, len(s.rows), len(s.patients), int(s.y.sum()), len(s.scores), s.baseline, most, s.no_folds
     )  # fmt: skip
@@ -206,7 +206,10 @@ def best_of(models: Sequence[Scores], *, permutations: int = PERMUTATIONS, seed:
     by_fold = not any(s.no_folds for s in models)
     for s in models:
         mine = Y[:, [at[p] for p in s.patients]]
-        total, rankings = np.zeros(len(Y)), np.zeros(len(Y))  # a ranking of one class has no AUC
+        total, rankings = (
+            np.zeros(len(Y)),
+            np.zeros(len(Y)),
+        )  # one of a single class has no AUC; none at all counts as 0.5
         for score, fold in zip(s.scores, s.fold if by_fold else np.where(np.isfinite(s.scores), 0, -1), strict=True):
             for k in np.unique(fold[fold >= 0]):
                 drawn, ranks = mine[:, fold == k], rankdata(score[fold == k])
@@ -215,10 +218,10 @@ def best_of(models: Sequence[Scores], *, permutations: int = PERMUTATIONS, seed:
                 wins = drawn @ ranks - m * (m + 1) / 2
                 total += np.divide(wins, pairs, out=np.zeros(len(Y)), where=pairs > 0)
                 rankings += pairs > 0
-        aucs.append(np.divide(total, rankings, out=np.full(len(Y), NAN), where=rankings > 0))
-    highest = np.nanmax(np.array(aucs), axis=0)
+        aucs.append(np.divide(total, rankings, out=np.full(len(Y), 0.5), where=rankings > 0))
+    highest = np.max(aucs, axis=0)
     null, observed = highest[1:], float(highest[0])
-    first = int(np.nanargmax([a[0] for a in aucs]))
+    first = int(np.argmax([a[0] for a in aucs]))
     reached = int((null >= observed - 1e-9).sum())  # sums of the same ranks in another order differ in the last digits
     return Best(
         models[first].model, observed, len(models), by_fold, float(null.mean()), float(np.quantile(null, 0.95)), permutations,

@@ -207,5 +207,9 @@ def test_the_best_by_fold_is_the_auc_by_fold_and_ties_count_as_reached() -> None
     best = best_of(pair, permutations=200)
     assert best.by_fold and best.auc == pytest.approx(max(figures(s, replicates=5).fold_auc for s in pair), abs=1e-12)
     assert best.p == (best.reached + 1) / 201
+    small = foreign(
+        [*range(6)] * 2, [0, 1, 0, 0, 1, 0] * 2, [0, 1, 0, 0, 1, 0] * 2, model=[*"aaaaaabbbbbb"], fold=[*"001122"] * 2
+    )
+    assert best_of(scores_of(small), permutations=50).auc == 1, "some shuffles leave both positives in one fold"
     constant = best_of(models([np.zeros(20)] * 2, np.arange(20) % 2), permutations=50)
     assert (constant.auc, constant.reached, constant.p) == (0.5, 50, 1.0)

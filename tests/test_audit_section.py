@@ -345,6 +345,11 @@ def test_each_sentence_stands_once_and_a_leak_gets_no_power_line(audit) -> None:
     assert "80 % power" not in out
     assert "There is no AUC by fold: patients lie in several folds of one repeat." in out
     assert "80 % power" in audit(slices())[0]
+    warned = "\n".join(f"p{i},m{m},{i % 2},{i % 2},LEAKS: all" for m in range(2) for i in range(40))
+    out, _ = audit("patient,model,label,score,warning\n" + warned + "\n")
+    assert "80 % power" not in out, "a leak that the file tells of"
+    assert out.count("patients that are known from training can bring") == 2
+    assert "more than luck" not in out
 
 
 def test_shuffles_are_counted(audit) -> None:
