@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--splits", type=Path, nargs="+", metavar="SPLITS", help="split files of CLAM or STAMP, or a list")
     g.add_argument("--slides", type=Path, metavar="TABLE.csv", help="the patient of each slide, for ids of slides")
     g.add_argument("--score-column", metavar="NAME", help="score column (recognised: score, p_1, <label>_1, ...)")
+    g.add_argument("--fold-column", metavar="NAME", help="column of folds (recognised: fold, split, set, subset)")
     g = p.add_argument_group("new patients")
     g.add_argument("--cache", type=Path, metavar="other.h5", help="apply the fitted heads to these features")
     g.add_argument("--labels", type=Path, metavar="other.csv", help="labels of the new patients, for metrics")
@@ -116,7 +117,7 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError("no runs; name the folders that train_head.py wrote, or --audit somebody else's predictions")
     if args.audit and (args.runs or args.cache or args.explain or args.export_stamp):
         raise ValueError("--audit looks at one CSV; leave out runs, --cache, --explain and --export-stamp")
-    for name in ("splits", "slides", "score_column"):
+    for name in ("splits", "slides", "score_column", "fold_column"):
         if getattr(args, name) is not None and not args.audit:
             raise ValueError(f"--{name.replace('_', '-')} goes with --audit PREDICTIONS.csv")
     if args.export_stamp and args.cache:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
 
     parse = partial(label_files.parse_labels, args.audit, positive=args.positive, negative=args.negative)
     slides = read_slides(args.slides, label_files.read_csv) if args.slides else {}
-    names = {k: getattr(args, k) for k in ("patient_column", "label_column", "score_column")}
+    names = {k: getattr(args, k) for k in ("patient_column", "label_column", "score_column", "fold_column")}
     header, rows = label_files.read_csv(args.audit)
     predictions = read_predictions(args.audit.name, header, rows, parse, slides=slides, **names)
     splits = [s for path in args.splits or () for s in read_splits(path, label_files.read_csv)]
@@ -29,5 +30,8 @@ def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     replaced = " (in place of the audit that was there)" if page.exists() else ""
     write_json(out / "audit.json", args.audit.name, words, sections, origin)
     alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
-    write_sections(out / page.name, f"Audit of {args.audit.name}", words, sections, origin, alarms)
+    # each sentence once on the page, alarms in the section that is about them too
+    lead = [w for w in words if w not in alarms]
+    shown = [replace(s, words=[w for w in s.words if w not in lead]) for s in sections]
+    write_sections(out / page.name, f"Audit of {args.audit.name}", lead, shown, origin, alarms)
     return "\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"])

@@ -10,9 +10,9 @@ import numpy as np
 
 from evaluation import metrics
 from evaluation.delong import delong_interval
-from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, inflation, percentile_interval
+from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, fold_power, percentile_interval
 from evaluation.metrics import METRICS, Array
-from evaluation.power import FEW_PATIENTS, power_line
+from evaluation.power import FEW_PATIENTS
 from evaluation.runs import Scored
 
 GRID = np.linspace(0, 1, 101)  # false positive rate, or recall, where curves are averaged
@@ -147,12 +147,7 @@ def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
     result.fold_auc_interval = {"low": low, "high": high}
     if np.isfinite(scored.scores).all():
         result.delong["low"], result.delong["high"] = delong_interval(scored.y, scored.scores)[1:]
-    folds = result.n_folds / result.n_repeats
-    u = 1.0 if np.isnan(lead.u) else lead.u
-    wider = {"at_chance": inflation(1.0, folds, lead.repeats), "at_auc": inflation(u, folds, lead.repeats)}
-    wider = {k: float(np.sqrt(v)) if folds > 1 else 1.0 for k, v in wider.items()}
-    result.power.update(vars(power_line(lead.auc, positives, negatives, **wider)))
-    result.power["half_width"] = None if np.isnan(lead.low) else (lead.high - lead.low) / 2
+    result.power.update(vars(fold_power(lead, result.n_folds / result.n_repeats, positives, negatives)))
 
 
 def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, int], float] | None = None) -> Array:

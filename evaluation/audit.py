@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from evaluation.delong import delong_interval
 from evaluation.foreign import Foreign
-from evaluation.intervals import bootstrap_weights, cross_validated_auc, percentile_interval
+from evaluation.identity import natural
+from evaluation.intervals import bootstrap_weights, fold_auc, fold_power, percentile_interval
 from evaluation.metrics import Array, Labels, auc, ones
-from evaluation.power import FEW_PATIENTS
+from evaluation.power import FEW_PATIENTS, power_line
 
 PERMUTATIONS = 1000
+BASELINE = "shortcuts"  # the sequence of this project's baseline in its predictions.csv, which is no candidate
 _BLOCK = 4_000_000  # weights held at once
 NAN = float("nan")
 
@@ -23,10 +25,14 @@ NAN = float("nan")
 class Figures:
     """What one model of a predictions file reaches; NaN where there are fewer than FEW_PATIENTS in a class.
 
-    row_auc : all rows in one ranking; naive_low, naive_high : its 95 % interval if rows were independent (DeLong);
-    row_low, row_high : the same from patients, their rows together (bootstrap); too_narrow : width of the second over the first
+    baseline : whether this is the baseline of this project, no candidate; most_rows : of a patient in one repeat
+    row_auc : all rows of a repeat in one ranking, averaged over repeats, as is its interval if rows were independent, naive_low,
+    naive_high (DeLong); row_low, row_high : the same from patients, their rows together (bootstrap)
+    too_narrow : width of the second over the first
     auc, low, high : of patients, the mean of a patient's rows in each repeat, averaged over repeats; patient bootstrap
-    fold_auc : mean AUC of the test folds, patients; NaN without folds, or where patients are in several
+    fold_auc, fold_low, fold_high, fold_p : mean AUC of the test folds, patients, as `intervals.fold_auc` has it; NaN without
+    folds, or where patients are in several, for which no_folds gives the reason
+    half_width, detectable : the power line of fold_auc, and without folds of auc
     """
 
     model: str
@@ -34,6 +40,9 @@ class Figures:
     patients: int
     positives: int
     repeats: int
+    baseline: bool
+    most_rows: int
+    no_folds: str
     row_auc: float = NAN
     naive_low: float = NAN
     naive_high: float = NAN
@@ -44,6 +53,18 @@ class Figures:
     low: float = NAN
     high: float = NAN
     fold_auc: float = NAN
+    fold_low: float = NAN
+    fold_high: float = NAN
+    fold_p: float = NAN
+    half_width: float = NAN
+    detectable: float = NAN
+
+    @property
+    def lead(self) -> tuple[float, float, float]:
+        """The AUC that speaks for the model, with its interval: by fold, or of patients where there are no folds."""
+        if np.isnan(self.fold_auc):
+            return self.auc, self.low, self.high
+        return self.fold_auc, self.fold_low, self.fold_high
 
     @property
     def smaller_class(self) -> int:
@@ -55,21 +76,25 @@ class Figures:
 class Best:
     """The highest of several patient-level AUCs beside what the highest would be if no score knew anything of the label.
 
-    expected, upper : mean and 95th percentile of the highest AUC under shuffled labels; p : how often it is as high
+    by_fold : whether the AUCs are those by fold, where every result has them; expected, upper : mean and 95th percentile of the
+    highest AUC under shuffled labels; reached : how many of `permutations` shuffles are as high; p : (reached + 1) / (permutations + 1)
     """
 
     model: str
     auc: float
     results: int
+    by_fold: bool
     expected: float
     upper: float
+    permutations: int
+    reached: int
     p: float
 
 
 @dataclass
 class Scores:
     """Patient scores of one model. patients : P names; y : (P,) 0/1; scores : (R, P) by repeat, NaN where not tested;
-    fold : (R, P), -1 where not tested or in several folds; rows, row_scores : (n,) patient index and score of each row."""
+    fold : (R, P), -1 where not tested or in several folds; rows, row_repeat, row_scores : (n,) of each row."""
 
     model: str
     patients: list[str]
@@ -77,7 +102,23 @@ class Scores:
     scores: Array
     fold: Labels
     rows: NDArray[np.intp]
+    row_repeat: NDArray[np.intp]
     row_scores: Array
+
+    @property
+    def baseline(self) -> bool:
+        """Whether this is the baseline of this project."""
+        return BASELINE in self.model.split(", ")
+
+    @property
+    def no_folds(self) -> str:
+        """Why there is no AUC by fold; '' where there is."""
+        if ((self.fold < 0) & np.isfinite(self.scores)).any():
+            return "patients lie in several folds of one repeat"
+        if all(len(np.unique(row[row >= 0])) < 2 for row in self.fold):
+            return "the rows that count name no folds, or one"
+        pairs = {(r, k, y) for r, row in enumerate(self.fold) for k, y in zip(row, self.y, strict=True) if k >= 0}
+        return "" if any((r, k, 1 - y) in pairs for r, k, y in pairs) else "no fold has both classes"
 
 
 def scores_of(f: Foreign, untested: Set[str] = frozenset()) -> list[Scores]:
@@ -94,44 +135,58 @@ def scores_of(f: Foreign, untested: Set[str] = frozenset()) -> list[Scores]:
     for model in dict.fromkeys(f.model):
         at = np.array([i for i, use in enumerate(usable) if use and f.model[i] == model], int)
         patients, index = np.unique(np.array(f.patient, object)[at].astype(str), return_inverse=True)
-        _, repeat = np.unique(np.array(f.repeat, object)[at].astype(str), return_inverse=True)
-        names, fold = np.unique(np.array(f.fold, object)[at].astype(str), return_inverse=True)
+        repeat, fold = (_numbered(cells[i] for i in at) for cells in (f.repeat, f.fold))
         shape = (int(repeat.max(initial=0)) + 1, len(patients))
         total, count = np.zeros(shape), np.zeros(shape)
         np.add.at(total, (repeat, index), f.score[at])
         np.add.at(count, (repeat, index), 1)
         mean = np.divide(total, count, out=np.full(shape, NAN), where=count > 0)
-        lowest, highest = np.full(shape, len(names)), np.full(shape, -1)
+        lowest, highest = np.full(shape, len(at)), np.full(shape, -1)
         np.minimum.at(lowest, (repeat, index), fold)
         np.maximum.at(highest, (repeat, index), fold)
         y = np.zeros(len(patients), int)
         y[index] = f.y[at]
         one_fold = np.where(lowest == highest, lowest, -1)
-        out.append(Scores(model, [str(p) for p in patients], y, mean, one_fold, index, f.score[at]))
+        out.append(Scores(model, [str(p) for p in patients], y, mean, one_fold, index, repeat, f.score[at]))
     return out
 
 
 def figures(s: Scores, *, replicates: int = 2000, seed: int = 0) -> Figures:
     """The figures of one model; a replicate draws patients within their class, with all their rows and repeats."""
-    out = Figures(s.model, len(s.rows), len(s.patients), int(s.y.sum()), len(s.scores))
+    most = int(np.bincount(s.rows * len(s.scores) + s.row_repeat).max(initial=0))
+    out = Figures(
+        s.model, len(s.rows), len(s.patients), int(s.y.sum()), len(s.scores), s.baseline, most, s.no_folds
+    )  # fmt: skip
     if out.smaller_class < FEW_PATIENTS:
         return out
     row_y = s.y[s.rows]
+    repeats = [np.flatnonzero(s.row_repeat == r) for r in range(len(s.scores))]
     rng, draws, done = np.random.default_rng(seed), [], 0
     while done < replicates:
         n = min(replicates - done, max(1, _BLOCK // len(s.rows)))
         W = bootstrap_weights(s.y, n, rng)
-        draws.append((auc(row_y, s.row_scores, W[:, s.rows]), _mean_auc(s, W)))
+        of_repeats = [auc(row_y[at], s.row_scores[at], W[:, s.rows[at]]) for at in repeats]
+        draws.append((np.mean(of_repeats, axis=0), _mean_auc(s, W)))
         done += n
     of_rows, of_patients = (np.concatenate(part) for part in zip(*draws, strict=True))
-    out.row_auc, out.naive_low, out.naive_high = delong_interval(row_y, s.row_scores)
+    naive = [
+        delong_interval(row_y[at], s.row_scores[at]) for at in repeats if min(np.bincount(row_y[at], minlength=2)) > 1
+    ]
+    if len(naive) == len(repeats):
+        out.row_auc, out.naive_low, out.naive_high = (float(x) for x in np.mean(naive, axis=0))
     out.row_low, out.row_high = percentile_interval(of_rows)
     if out.naive_high > out.naive_low and out.row_high > out.row_low:
         out.too_narrow = (out.row_high - out.row_low) / (out.naive_high - out.naive_low)
     out.auc = float(_mean_auc(s, ones(len(s.y)))[0])
     out.low, out.high = percentile_interval(of_patients)
-    if s.fold.max() > 0 and ((s.fold >= 0) == np.isfinite(s.scores)).all():
-        out.fold_auc = cross_validated_auc(s.y, s.scores, s.fold)[0]
+    positives, negatives = out.positives, out.patients - out.positives
+    if s.no_folds:
+        power = power_line(out.auc, positives, negatives)
+    else:
+        by = fold_auc(s.y, _as_probabilities(s.scores), s.fold)
+        out.fold_auc, out.fold_low, out.fold_high, out.fold_p = by.auc, by.low, by.high, by.p
+        power = fold_power(by, float(np.mean([len(np.unique(row[row >= 0])) for row in s.fold])), positives, negatives)
+    out.half_width, out.detectable = power.half_width, power.detectable
     return out
 
 
@@ -148,22 +203,49 @@ def best_of(models: Sequence[Scores], *, permutations: int = PERMUTATIONS, seed:
     y = np.array(list(labels.values()))
     Y = np.vstack([y, np.random.default_rng(seed).permuted(np.tile(y, (permutations, 1)), axis=1)]).astype(float)
     aucs = []  # (1 + permutations,) for each model, the first with the true labels
+    by_fold = not any(s.no_folds for s in models)
     for s in models:
         mine = Y[:, [at[p] for p in s.patients]]
-        repeats = []
-        for score in s.scores:
-            known = np.isfinite(score)
-            drawn, ranks = mine[:, known], rankdata(score[known])
-            m = drawn.sum(axis=1)
-            pairs = m * (known.sum() - m)
-            wins = drawn @ ranks - m * (m + 1) / 2
-            repeats.append(np.divide(wins, pairs, out=np.full(len(Y), NAN), where=pairs > 0))
-        aucs.append(np.mean(repeats, axis=0))
-    highest = np.nanmax(np.array(aucs), axis=0)
+        total, rankings = (
+            np.zeros(len(Y)),
+            np.zeros(len(Y)),
+        )  # one of a single class has no AUC; none at all counts as 0.5
+        for score, fold in zip(s.scores, s.fold if by_fold else np.where(np.isfinite(s.scores), 0, -1), strict=True):
+            for k in np.unique(fold[fold >= 0]):
+                drawn, ranks = mine[:, fold == k], rankdata(score[fold == k])
+                m = drawn.sum(axis=1)
+                pairs = m * (len(ranks) - m)
+                wins = drawn @ ranks - m * (m + 1) / 2
+                total += np.divide(wins, pairs, out=np.zeros(len(Y)), where=pairs > 0)
+                rankings += pairs > 0
+        aucs.append(np.divide(total, rankings, out=np.full(len(Y), 0.5), where=rankings > 0))
+    highest = np.max(aucs, axis=0)
     null, observed = highest[1:], float(highest[0])
-    first = int(np.nanargmax([a[0] for a in aucs]))
-    p = (1 + int((null >= observed - 1e-12).sum())) / (1 + permutations)
-    return Best(models[first].model, observed, len(models), float(null.mean()), float(np.quantile(null, 0.95)), p)
+    first = int(np.argmax([a[0] for a in aucs]))
+    reached = int((null >= observed - 1e-9).sum())  # sums of the same ranks in another order differ in the last digits
+    return Best(
+        models[first].model, observed, len(models), by_fold, float(null.mean()), float(np.quantile(null, 0.95)), permutations,
+        reached, (1 + reached) / (1 + permutations),
+    )  # fmt: skip
+
+
+def _numbered(cells: Iterable[str]) -> NDArray[np.intp]:
+    """(n,) the place of each cell among the different ones, in natural order."""
+    cells = list(cells)
+    at = {cell: i for i, cell in enumerate(sorted(set(cells), key=lambda c: (natural(c), c)))}
+    return np.array([at[cell] for cell in cells], np.intp)
+
+
+def _as_probabilities(scores: Array) -> Array:
+    """Scores in 0 ... 1, which logits are taken of: as they are, or where some lie outside, their ranks."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(scores)
+    if scores[known].min() >= 0 and scores[known].max() <= 1:
+        return scores
+    out = np.full(scores.shape, NAN)
+    out[known] = rankdata(scores[known]) / (known.sum() + 1)
+    return out
 
 
 def _mean_auc(s: Scores, W: Array) -> Array:

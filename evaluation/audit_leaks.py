@@ -13,7 +13,7 @@ from evaluation.splits import Split, often_tested
 from evaluation.summary import named
 
 UNSEEN = "Ids alone were compared: one patient under two ids would not be noticed."
-SLIDES = " The file names slides, not patients, and each counts as a patient: two of one patient would not be noticed."
+KNOWN = "The figures measure how well known patients are recognised, and do not hold for a new patient."
 
 
 def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]) -> Section:
@@ -25,9 +25,11 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
     each = Counter(zip(f.patient, f.model, f.repeat, strict=True)).values()
     models, repeats = len(set(f.model)), len(set(f.repeat))
     span = str(min(each)) if min(each) == max(each) else f"{min(each)} to {max(each)}"
+    read = [f"{f.units if what == 'slides' else what} from {column!r}" for what, column in f.columns.items()]
+    unused = f" Not used: {named(map(repr, f.unused))}." * bool(f.unused)
     words = [
         f"{f.name}: {n} rows, {patients} patients, {models} {'results' if models > 1 else 'result'}{f' of {repeats} repeats' * (repeats > 1)}, {span} "
-        f"{'row' if span == '1' else 'rows'} for a patient in each. Read from these columns: {', '.join(f'{what} from {column!r}' for what, column in f.columns.items())}.",
+        f"{'row' if span == '1' else 'rows'} for a patient in each. Read from these columns: {', '.join(read)}.{unused}",
         f"What is asked: {f.question}.",
     ]
     words += notes
@@ -45,8 +47,8 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
         words.append(f"{f.shortened} ids are TCGA barcodes and were cut to the 12 characters that name the patient.")
     if f.own_slides:
         words.append(
-            f"The file names slides, not patients: {f.own_slides} rows count as patients of their own. --slides TABLE.csv tells whose they "
-            "are; without it, figures of patients are figures of slides."
+            f"The file names {f.units}, not patients: {f.own_slides} rows count as patients of their own. --slides TABLE.csv tells whose they "
+            f"are; without it, figures of patients are figures of {f.units}."
         )
     if same:
         words.append(
@@ -66,7 +68,7 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
     if len(np.unique(scores)) == 2:
         words.append("The scores take two values only, as calls do. Name the column of scores with --score-column.")
     data = {
-        "rows": n, "patients": patients, "columns": f.columns, "rows_without_score": missing, "rows_without_label": unlabelled,
+        "rows": n, "patients": patients, "columns": f.columns, "unused": list(f.unused), "rows_without_score": missing, "rows_without_label": unlabelled,
         "both_labels": f.contradictory, "slides_as_patients": f.own_slides, "alike": [list(s) for s in same], "copies": f.copies,
     }  # fmt: skip
     return Section("audit_rows", "What the file holds", words, data=data)
@@ -77,14 +79,16 @@ def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
 
     `unclear` : folds may be repeats that are not numbered. `data["findings"]` has what belongs into a verdict.
     """
+    compared = [s for s in splits if s.train and not s.test.isdisjoint(f.patient)]
+    says_leak = any("LEAKS: " in warning for warning in f.warnings)
     findings = [f"The file itself says: {warning}." for warning in f.warnings]
-    findings += [*_training(splits, f, unclear), *_validation(splits, f)]
-    words = list(findings)
+    findings += [*_training(compared, splits, f, unclear, says_leak), *_validation(splits, f)]
+    assert compared or not any("No leak found" in w for w in findings)
     if stopped := _all(s.train & s.val for s in splits):
-        words.append(f"{len(stopped)} validation patients are also in training ({_some(stopped)}).")
+        findings.append(f"{len(stopped)} validation patients are also in training ({_some(stopped)}).")
     leaked, test = _all(s.leaked for s in splits), _all(s.test for s in splits)
     if (often := often_tested(splits)) and not leaked:
-        words.append(
+        findings.append(
             f"{len(often)} patients are tested in more than one fold, up to {max(often.values())} times: folds that share patients are "
             "not independent, and their spread is no standard error."
         )
@@ -99,52 +103,68 @@ def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
     data = {
         "findings": findings,
         "leaks": any("LEAKS: " in w for w in findings),
-        "training_known": any(s.train and s.test for s in splits),
+        "training_known": bool(compared) or says_leak,
         "test_patients": len(test),
         "in_training": sorted(leaked | _only_trained(splits, f)),
         "in_validation": sorted(_all(s.selected for s in splits)),
         "folds": [dict(zip(keys, row, strict=False)) for row in table],
     }
     sheets = [Sheet("Patients by fold", columns, table)] if splits else []
-    return Section("audit_leaks", "Leaks", words, sheets, data=data)
+    return Section("audit_leaks", "Leaks", list(findings), sheets, data=data)
 
 
-def _training(splits: Sequence[Split], f: Foreign, unclear: bool) -> list[str]:
-    """Whether tested patients were in training."""
-    leaked, train, test = _all(s.leaked for s in splits), _all(s.train for s in splits), _all(s.test for s in splits)
-    whose = SLIDES * bool(f.own_slides)
-    if not train or not test:
-        most = max(Counter(zip(f.patient, f.model, f.repeat, strict=True)).values())
-        rows = f" With up to {most} rows per patient, rows may have been split instead of patients." * (most > 1)
-        return [
-            f"A leak cannot be ruled out: nothing says who trained.{rows} A column fold or split beside each row would tell, or the "
-            f"split files (--splits).{whose}"
-        ]
+def _training(
+    compared: Sequence[Split], splits: Sequence[Split], f: Foreign, unclear: bool, says_leak: bool
+) -> list[str]:
+    """Whether tested patients were in training. `compared` : the splits with both; `says_leak` : the file tells it itself."""
+    leaked, tested = _all(s.leaked for s in compared), _all(s.test for s in compared)
     scored, trained = _scored(f), _only_trained(splits, f)
-    known = "The figures measure how well known patients are recognised, and do not hold for a new patient."
     out = []
     if leaked and unclear:
         out.append(
-            f"NOT CLEAR: {len(leaked)} of {len(test)} test patients are in more than one fold ({_some(leaked)}). If these are the folds of one "
+            f"NOT CLEAR: {len(leaked)} of {len(tested)} test patients are in more than one fold ({_some(leaked)}). If these are the folds of one "
             "cross-validation, they were also in training; if they are repeats, they may not have been. A column repeat would tell."
         )
     elif leaked:
-        assumed = any(s.assumed and s.leaked for s in splits)
+        assumed = any(s.assumed and s.leaked for s in compared)
         basis = ", since their rows lie in several folds and the other folds train" * assumed
         out.append(
-            f"LEAKS: {len(leaked)} of {len(test)} test patients are also in training{basis} ({_some(leaked)}). {known}"
+            f"LEAKS: {len(leaked)} of {len(tested)} test patients are also in training{basis} ({_some(leaked)}). {KNOWN}"
         )
     if trained:
         out.append(
-            f"LEAKS: {len(trained)} of {len(scored)} patients with scores are in training and in no test set ({_some(trained)}). {known}"
+            f"LEAKS: {len(trained)} of {len(scored)} patients with scores are in training and in no test set ({_some(trained)}). {KNOWN}"
         )
-    if not out:
-        folds = f"{len(splits)} folds" if len(splits) > 1 else "one fold"
-        basis = ", if the other folds trained each" * any(s.assumed for s in splits)
-        out.append(
-            f"No leak found: none of {len(test)} test patients is in training in {folds}{basis}. {UNSEEN}{whose}"
+    if out or (says_leak and not compared):
+        return out
+    whose = (
+        f" The file names {f.units}, not patients, and each counts as a patient: two of one patient would not be noticed."
+        * bool(f.own_slides)
+    )
+    if not compared:
+        return [f"A leak cannot be ruled out: {_why_unknown(splits, f)}{whose}"]
+    folds = f"{len(compared)} folds" if len(compared) > 1 else "one fold"
+    basis = ", if the other folds trained each" * any(s.assumed for s in compared)
+    rest = len(scored - tested)
+    alone = f" Of {rest} more patients with scores nothing says who trained: for them a leak cannot be ruled out."
+    return [
+        f"No leak found: none of {len(tested)} test patients is in training in {folds}{basis}.{alone * bool(rest)} {UNSEEN}{whose}"
+    ]
+
+
+def _why_unknown(splits: Sequence[Split], f: Foreign) -> str:
+    """Why training and test cannot be compared, and what would tell."""
+    most = max(Counter(zip(f.patient, f.model, f.repeat, strict=True)).values())
+    rows = f" With up to {most} rows per patient, rows may have been split instead of patients." * (most > 1)
+    told = [repr(f.columns[what]) for what in ("fold", "part") if what in f.columns]
+    if not told and not splits:
+        return (
+            f"nothing says who trained.{rows} A column fold or split beside each row would tell (--fold-column, where it is called "
+            "otherwise), or the split files (--splits)."
         )
-    return out
+    sources = [f"column {name}" for name in told] or ["the split files"]
+    lacks = "no test patient of this file" if _all(s.train for s in splits) else "no training patient"
+    return f"nothing says who trained ({' and '.join(sources)}: {lacks}).{rows} Split files with both (--splits) would tell."
 
 
 def _scored(f: Foreign) -> frozenset[str]:

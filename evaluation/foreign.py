@@ -17,6 +17,7 @@ import numpy as np
 from evaluation.cells import originals
 from evaluation.identity import barcode, without_suffix
 from evaluation.metrics import Array, Labels
+from evaluation.summary import named
 
 # Names are compared in lower case, with everything but letters and digits as `_`; the first that is there is taken.
 PATIENT_COLUMNS = (
@@ -48,6 +49,7 @@ PARTS = {
     "test": "test", "testing": "test", "holdout": "test",
 }  # fmt: skip
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+MOST_ROWS = 10  # of one slide in one fold; a name that has more on average is a number of a slice
 Row = tuple[int, list[str]]
 Parse = Callable[[str, list[tuple[int, str]]], tuple[list[int | None], str]]
 
@@ -60,6 +62,7 @@ class Foreign:
     float64, NaN where missing; columns : {what: the column that it was read from}; question : what 1 and 0 stand for
     own_slides : rows whose slide stands for the patient, since nothing says whose it is; copies : rows that repeat another;
     shortened : ids cut to a TCGA barcode; warnings : what a column `warning` says, as files of this project have it
+    unused : columns that nothing was read from
     """
 
     name: str
@@ -77,6 +80,12 @@ class Foreign:
     copies: int = 0
     shortened: int = 0
     warnings: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> str:
+        """What the file calls what it has rows of: 'slides', 'slices'."""
+        return f"{plain(self.columns.get('slides', 'slide')).removesuffix('_id').removesuffix('name')}s"
 
     @property
     def contradictory(self) -> list[str]:
@@ -108,12 +117,13 @@ def read_predictions(
     patient_column: str | None = None,
     label_column: str | None = None,
     score_column: str | None = None,
+    fold_column: str | None = None,
     slides: Mapping[str, str] | None = None,
 ) -> Foreign:
     """Read the cells of a CSV file; `rows` : (line number, cells); `slides` : {slide id without suffix: patient}.
 
     `parse` : (column, [(line number, cell)]) -> labels 0, 1 or None, and what they stand for. Raises ValueError for columns
-    that are not there, blank ids and scores that are no numbers.
+    that are not there, blank ids, names of slides that cannot be patients, and scores that are no numbers.
     """
     rows = _as_meant(rows)
     reader = _Table(name, header, rows)
@@ -136,11 +146,17 @@ def read_predictions(
     score_at = reader.find((*of_class, *SCORE_COLUMNS), score_column, "--score-column")
     if score_at is None:
         raise reader.lacks("scores", SCORE_COLUMNS, "--score-column")
-    part_at, fold_at = _split_columns(reader)
+    part_at, fold_at = _split_columns(reader, fold_column)
     repeat_at = reader.find(REPEAT_COLUMNS)
     models = [at for name in MODEL_COLUMNS if (at := reader.find((name,))) not in (None, label_at, score_at)]
     slide = reader.cells(slide_at)
+    repeat, fold = reader.cells(repeat_at), reader.cells(fold_at)
+    model = [", ".join(row[at] for at in models if at is not None) for _, row in rows]
     patient, own, shortened = _patients(reader, patient_at, slide, slides or {})
+    if own and patient_at is None and slide_at is not None:
+        stand = [slide[i] == p for i, p in enumerate(patient)]
+        _check_slides(name, header[slide_at], rows, stand, slide, labels, list(zip(model, repeat, fold, strict=True)))
+    warning_at = reader.find(("warning",))
     found = {
         "patient ids": patient_at, "slides": slide_at, "labels": label_at, "scores": score_at, "part": part_at, "fold": fold_at,
         "repeat": repeat_at,
@@ -148,14 +164,15 @@ def read_predictions(
     columns = {what: header[at] for what, at in found.items() if at is not None}
     if models:
         columns["models"] = " and ".join(header[at] for at in models if at is not None)
+    read = {*found.values(), *models, warning_at}
     return Foreign(
-        name, columns, question, patient, slide,
-        [", ".join(row[at] for at in models if at is not None) for _, row in rows],
-        reader.cells(repeat_at), reader.cells(fold_at), [PARTS.get(c.lower(), "") for c in reader.cells(part_at)],
+        name, columns, _asked(question, header[label_at], reader.cells(label_at), labels), patient, slide, model, repeat, fold,
+        [PARTS.get(c.lower(), "") for c in reader.cells(part_at)],
         np.array([-1 if y is None else y for y in labels], int),
         np.array([_score(name, header[score_at], number, row[score_at]) for number, row in rows]),
         own, sum(n - 1 for n in Counter(tuple(row) for _, row in rows).values()), shortened,
-        tuple(dict.fromkeys(filter(None, reader.cells(reader.find(("warning",)))))),
+        tuple(dict.fromkeys(filter(None, reader.cells(warning_at)))),
+        tuple(column for at, column in enumerate(header) if at not in read),
     )  # fmt: skip
 
 
@@ -227,11 +244,45 @@ def _stamp_label(header: Sequence[str], rows: Sequence[Row]) -> int | None:
     return None
 
 
-def _split_columns(reader: _Table) -> tuple[int | None, int | None]:
+def _check_slides(
+    name: str,
+    column: str,
+    rows: Sequence[Row],
+    stand: Sequence[bool],
+    slide: Sequence[str],
+    labels: Sequence[int | None],
+    result: Sequence[tuple[str, ...]],
+) -> None:
+    """Refuse names of slides that stand for patients (`stand`) and cannot: one has both labels, or they have many rows each.
+
+    `result` : what the rows of a slide may differ in: model, repeat and fold. Rows that are written twice count once.
+    """
+    mine = [i for i, own in enumerate(stand) if own]
+    told = {(slide[i], labels[i]) for i in mine if labels[i] is not None}
+    both = len(told) - len({s for s, _ in told})
+    different = {tuple(rows[i][1]): (slide[i], result[i]) for i in mine}
+    many = len(different) > MOST_ROWS * len(set(different.values()))
+    if both or many:
+        raise ValueError(
+            f"{name!r} has no column of patients; {column!r} has {len({slide[i] for i in mine})} values in {len(mine)} rows"
+            f"{f', {both} of them with both labels,' * bool(both)} and cannot name patients; give --patient-column, or --slides TABLE.csv"
+        )
+
+
+def _asked(question: str, column: str, cells: Sequence[str], labels: Sequence[int | None]) -> str:
+    """The question, with the words of the file where it says 1 and 0 and the file does not."""
+    words = [dict.fromkeys(c for c, y in zip(cells, labels, strict=True) if y == label) for label in (1, 0)]
+    if question != f"{column} 1 against 0" or all(re.fullmatch(r"[01](\.0)?", c) for c in (*words[0], *words[1])):
+        return question
+    one, zero = (named(map(repr, own), 3, " or ") or "nothing" for own in words)
+    return f"{column} {one} against {zero} ({one} was taken for positive)"
+
+
+def _split_columns(reader: _Table, fold_column: str | None) -> tuple[int | None, int | None]:
     """The column that says train, val or test, and the one that numbers folds."""
     part = fold = None
-    for name in SPLIT_COLUMNS:
-        at = reader.find((name,))
+    for name in SPLIT_COLUMNS if fold_column is None else (fold_column, *SPLIT_COLUMNS):
+        at = reader.named(name, "--fold-column") if name == fold_column else reader.find((name,))
         values = {c.lower() for c in reader.cells(at)} - {""}
         if at is not None and values and values <= set(PARTS):
             part = at if part is None else part

@@ -30,6 +30,11 @@ def without_suffix(name: str) -> str:
     return _SUFFIX.sub("", name)
 
 
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts 'fold 10' behind 'fold 2': numbers count as numbers."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
 def slides_to_patients(pairs: Iterable[tuple[str, str]], where: str) -> dict[str, str]:
     """{slide id without suffix: patient}. Raises ValueError where a slide has two patients."""
     out: dict[str, str] = {}

@@ -16,13 +16,13 @@ shows how often these intervals contain the truth.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.metrics import Array, Labels
-from evaluation.power import standard_error
+from evaluation.power import PowerLine, power_line, standard_error
 
 LEVEL = 0.95
 _BLOCK = 1000  # replicates counted at once
@@ -161,6 +161,14 @@ def _score_interval(auc: float, spread: Callable[[float], float], z: float) -> t
 def inflation(u: float, folds: float, repeats: int) -> float:
     """Variance of the mean over repeats relative to the plain variance of one repeat."""
     return 1 + u * (1 - 2 / folds * (1 - 1 / repeats))
+
+
+def fold_power(lead: FoldAuc, folds: float, positives: int, negatives: int) -> PowerLine:
+    """The power line of an AUC by fold, widened as its interval is, whose half-width it gives; `folds` : of one repeat, on average."""
+    u = 1.0 if np.isnan(lead.u) else lead.u
+    wider = {"at_chance": inflation(1.0, folds, lead.repeats), "at_auc": inflation(u, folds, lead.repeats)}
+    wider = {k: float(np.sqrt(v)) if folds > 1 else 1.0 for k, v in wider.items()}
+    return replace(power_line(lead.auc, positives, negatives, **wider), half_width=(lead.high - lead.low) / 2)
 
 
 def influence(y: Labels, scores: Array, fold: NDArray[np.int_]) -> tuple[list[float], Array]:

@@ -3,7 +3,8 @@
 CLAM writes `splits_k.csv`, columns train, val and test of slide ids, and the same as `splits_k_bool.csv`, a row per slide with
 True or False (github.com/mahmoodlab/CLAM, save_splits). STAMP writes `splits.json`, {"splits": [{"train_patients": [...],
 "test_patients": [...]}]} (github.com/KatherLab/STAMP, modeling/crossval.py). A list has an id and a part (train, val, test), a
-fold, or both, and optionally a repeat; where there is only a fold, the other folds are taken to have trained.
+fold, or both, and optionally a repeat; where there is only a fold, the other folds are taken to have trained. Where no fold has
+both training and test, the folds are parts of one split, and all are compared.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.foreign import PARTS, PATIENT_COLUMNS, REPEAT_COLUMNS, SLIDE_COLUMNS, SPLIT_COLUMNS, Foreign, plain
-from evaluation.identity import slides_to_patients
+from evaluation.identity import natural, slides_to_patients
 
 ReadCsv = Callable[[Path], tuple[list[str], list[tuple[int, list[str]]]]]
 Member = tuple[str, str, str, str]  # repeat, fold, part, id
@@ -113,7 +114,7 @@ def splits_of(foreign: Foreign) -> tuple[list[Split], bool]:
     for model, mine in members.items():
         for s in _gather("", mine):
             out.setdefault((s.train, s.val, s.test), replace(s, scheme=f"{model} {s.scheme}".strip()))
-    splits = list(out.values())
+    splits = sorted(out.values(), key=lambda s: (natural(s.scheme), natural(s.name)))
     if len({s.name for s in splits}) < len(splits):
         splits = [replace(s, name=f"{s.scheme}, {s.name}") for s in splits]
     certain = "repeat" in foreign.columns or not all(s.assumed for s in splits)
@@ -159,7 +160,7 @@ def _gather(source: str, members: Iterable[Member]) -> list[Split]:
     for repeat, folds in repeats.items():
         scheme = ", ".join(filter(None, (source, f"repeat {repeat}" * bool(repeat))))
         told = any(part for parts in folds.values() for part in parts)
-        for fold, parts in folds.items():
+        for fold, parts in (_joined(folds) if told else folds).items():
             name = ", ".join(filter(None, (scheme, f"fold {fold}" * bool(fold)))) or "the file"
             if told:
                 test = parts["test"] | parts[""]
@@ -169,6 +170,24 @@ def _gather(source: str, members: Iterable[Member]) -> list[Split]:
                 train = set().union(*(other[""] for f, other in folds.items() if f != fold))
             out.append(Split(scheme, name, frozenset(train), frozenset(parts["val"]), frozenset(test), not told))
     return out
+
+
+def _joined(folds: Mapping[str, Mapping[str, set[str]]]) -> dict[str, dict[str, set[str]]]:
+    """{fold: {part: ids}} as it is where a fold has training and test; else training meets the test rows of all folds.
+
+    Each fold of training does so by itself where one has its own validation, which is no part of the others' training.
+    """
+    each = {
+        fold: {part: parts.get(part, set()) for part in ("train", "val", "test", "")} for fold, parts in folds.items()
+    }
+    if any(parts["train"] and (parts["test"] or parts[""]) for parts in each.values()):
+        return each
+    if any(parts["train"] and parts["val"] for parts in each.values()):
+        tested = set[str]().union(*(parts["test"] | parts[""] for parts in each.values()))
+        return {fold: {**parts, "test": tested} for fold, parts in each.items() if parts["train"] or not tested}
+    return {
+        "": {part: set[str]().union(*(parts[part] for parts in each.values())) for part in ("train", "val", "test", "")}
+    }
 
 
 def _from_clam(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Split:

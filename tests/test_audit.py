@@ -157,3 +157,59 @@ def test_models_of_different_patients_share_the_shuffled_labels() -> None:
     f = foreign([*range(60), *range(20)], [*y, *y[:20]], [*a, *b[:20]], model=["a"] * 60 + ["b"] * 20)
     best = best_of(scores_of(f))
     assert best.auc == pytest.approx(max(roc_auc_score(y, a), roc_auc_score(y[:20], b[:20])), abs=1e-12)
+
+
+def test_row_figures_stay_within_each_repeat() -> None:
+    y, a = cohort(40, 1)
+    b = cohort(40, 2)[1] + 5  # the second repeat scores higher, which is no ranking of patients
+    patient = np.repeat(np.arange(40), 3)
+    noise = np.random.default_rng(0).normal(size=(2, 120))
+    first, second = a[patient] + noise[0], b[patient] + noise[1]
+    f = foreign([*patient] * 2, [*y[patient]] * 2, [*first, *second], repeat=["9"] * 120 + ["10"] * 120)
+    (s,) = scores_of(f)
+    expected = (roc_auc_score(y[patient], first) + roc_auc_score(y[patient], second)) / 2
+    found = figures(s, replicates=200)
+    assert found.row_auc == pytest.approx(expected, abs=1e-12)
+    assert found.row_low < found.row_auc < found.row_high
+    assert (found.most_rows, found.rows, s.row_repeat[0]) == (3, 240, 0), "repeats stand in the order of their numbers"
+
+
+def test_scores_that_are_no_probabilities_keep_their_auc_by_fold() -> None:
+    y, score = cohort(40)
+    fold = [str(k) for k in np.arange(40) // 8]
+    two = foreign([*range(40)] * 2, [*y, *y], [*score, *(score + 0.3)], fold=fold * 2, repeat=["0"] * 40 + ["1"] * 40)
+    found = figures(scores_of(two)[0], replicates=10)
+    once = figures(scores_of(foreign(range(40), y, score, fold=fold))[0], replicates=10)
+    assert found.fold_auc == pytest.approx(once.fold_auc, abs=1e-12)
+    assert found.fold_low < found.fold_auc < found.fold_high
+    assert found.lead == (found.fold_auc, found.fold_low, found.fold_high)
+    assert figures(scores_of(foreign(range(40), y, score))[0], replicates=10).lead[0] == pytest.approx(found.auc)
+
+
+@pytest.mark.parametrize(("fold", "reason"), [
+    (["0"] * 40, "the rows that count name no folds, or one"),
+    ([str(i % 2) for i in range(40)], "no fold has both classes"),
+    ([str(i // 8) for i in range(40)], ""),
+])  # fmt: skip
+def test_why_there_is_no_auc_by_fold(fold: list[str], reason: str) -> None:
+    y, score = cohort(40)
+    (s,) = scores_of(foreign(range(40), y, score, fold=fold))
+    found = figures(s, replicates=10)
+    assert (found.no_folds, np.isnan(found.fold_auc)) == (reason, bool(reason))
+    (twice,) = scores_of(foreign([*range(40), 0], [*y, 0], [*score, 0.0], fold=[*fold, "x"]))
+    assert twice.no_folds == "patients lie in several folds of one repeat"
+
+
+def test_the_best_by_fold_is_the_auc_by_fold_and_ties_count_as_reached() -> None:
+    y, a = cohort(40, effect=0)
+    fold = [str(i // 8) for i in range(40)]
+    pair = scores_of(foreign([*range(40)] * 2, [*y, *y], [*a, *-a], model=["a"] * 40 + ["b"] * 40, fold=fold * 2))
+    best = best_of(pair, permutations=200)
+    assert best.by_fold and best.auc == pytest.approx(max(figures(s, replicates=5).fold_auc for s in pair), abs=1e-12)
+    assert best.p == (best.reached + 1) / 201
+    small = foreign(
+        [*range(6)] * 2, [0, 1, 0, 0, 1, 0] * 2, [0, 1, 0, 0, 1, 0] * 2, model=[*"aaaaaabbbbbb"], fold=[*"001122"] * 2
+    )
+    assert best_of(scores_of(small), permutations=50).auc == 1, "some shuffles leave both positives in one fold"
+    constant = best_of(models([np.zeros(20)] * 2, np.arange(20) % 2), permutations=50)
+    assert (constant.auc, constant.reached, constant.p) == (0.5, 50, 1.0)

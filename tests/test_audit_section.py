@@ -105,6 +105,65 @@ def test_repeats_without_a_number_are_not_called_a_leak(audit) -> None:
     assert found["leaks"]["leaks"] is False
 
 
+PARTS = ["train", "train", "train", "test", "val"]
+
+
+def parts(n: int = 40, whole: int = 40) -> str:
+    """n patients with 5 rows; `whole` of them lie in one fold, the rows of the others in all; folds 0-2 train, 3 tests, 4 validates."""
+    rows = [(i, i % 5 if i < whole else k, k) for i in range(n) for k in range(5)]
+    lines = [f"{i:05d},{fold},{PARTS[fold]},{i % 2},0.{(37 * i + k) % 90 + 10}" for i, fold, k in rows]
+    return "\n".join(["patient_id,fold,split,label,score", *lines]) + "\n"
+
+
+def test_folds_that_are_parts_are_one_split(audit) -> None:
+    out, found = audit(parts(whole=21))
+    assert "LEAKS: 19 of 23 test patients are also in training" in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (True, True)
+    assert [(s["train"], s["val"], s["test"]) for s in found["leaks"]["folds"]] == [(32, 23, 23)]
+    assert any(w.startswith("19 validation patients are also in training (") for w in found["leaks"]["findings"])
+    out, found = audit(parts())
+    assert "No leak found: none of 8 test patients is in training in one fold." in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (False, True)
+
+
+@pytest.mark.parametrize("kept", ["train", "test"])
+def test_one_part_alone_rules_nothing_out(kept: str, audit) -> None:
+    text = "\n".join(line for line in parts(whole=0).splitlines() if "split" in line or f",{kept}," in line)
+    out, found = audit(text)
+    assert "A leak cannot be ruled out: nothing says who trained (column 'fold' and column 'split': no t" in out
+    assert "No leak found" not in out
+    assert found["leaks"]["training_known"] is False
+
+
+def test_splits_of_other_patients_rule_nothing_out(audit) -> None:
+    Path("splits.json").write_text(json.dumps({"splits": [{"train_patients": ["a"], "test_patients": ["b"]}]}))
+    out, found = audit("patient,label,score\np,1,0.5\nq,0,0.5\n", "--splits", "splits.json")
+    assert "nothing says who trained (the split files: no test patient of this file)" in out
+    assert found["leaks"]["training_known"] is False
+
+
+def test_patients_that_the_splits_leave_out_are_counted(audit) -> None:
+    Path("splits.json").write_text(json.dumps({"splits": [{"train_patients": ["a"], "test_patients": ["p"]}]}))
+    out, _ = audit("patient,label,score\np,1,0.5\nq,0,0.5\n", "--splits", "splits.json")
+    assert "No leak found: none of 1 test patients is in training in one fold. Of 1 more patients with scores" in out
+
+
+def test_a_slice_run_of_this_project_says_enough_of_itself(audit) -> None:
+    out, found = audit("patient,fold,label,score,warning\np,0,1,0.5,LEAKS: 2 of 2\nq,0,0,0.5,LEAKS: 2 of 2\n")
+    assert "The file itself says: LEAKS: 2 of 2." in out
+    assert "cannot be ruled out" not in out
+    assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (True, True)
+
+
+def test_slice_numbers_are_no_patients(audit, capsys) -> None:
+    rows = "".join(f"{i % 8},{'train' if i % 3 else 'test'},{i // 8 % 2},0.{i % 90 + 10}\n" for i in range(310))
+    with pytest.raises(
+        AssertionError, match="no column of patients; 'slice' has 8 values in 310 rows, 8 of them with both"
+    ):
+        audit("slice,split,label,score\n" + rows)
+    assert not Path("out").exists()
+
+
 CLAM = "".join(f"{i},patient_{i // 2:03d}_node_{i % 2},{i // 2 % 2}.0,1.0,0.5,0.{i + 100}\n" for i in range(40))
 CLAM = ",slide_id,Y,Y_hat,p_0,p_1\n" + CLAM
 
@@ -216,6 +275,7 @@ def test_no_row_with_a_label(audit) -> None:
     (["run", "--audit", "p.csv"], "--audit looks at one CSV; leave out runs"),
     (["run", "--splits", "s.csv"], "--splits goes with --audit"),
     (["run", "--score-column", "s"], "--score-column goes with --audit"),
+    (["run", "--fold-column", "s"], "--fold-column goes with --audit"),
     (["run", "--slides", "s"], "--slides goes with --audit"),
     (["--audit", "nowhere.csv"], "'nowhere.csv' does not exist"),
     (["run", "--cache", "c.h5", "--export-stamp", "d"], "--export-stamp writes the predictions of runs; leave --cache out"),
@@ -241,5 +301,87 @@ def test_our_own_run_goes_out_to_stamp_and_back_through_the_audit(audit, capsys)
         aucs.append(audit(text)[1]["figures"]["results"][0]["auc"])
     assert np.mean(aucs) == pytest.approx(ours["values"]["auc"]["estimate"], abs=1e-12)
     out, found = audit(Path("run/predictions.csv").read_text())
-    assert found["figures"]["results"][0]["auc"] == pytest.approx(np.mean(aucs), abs=1e-12)
+    (theirs,) = found["figures"]["results"]
+    assert theirs["auc"] == pytest.approx(np.mean(aucs), abs=1e-12)
+    by_fold = [theirs[k] for k in ("fold_auc", "fold_low", "fold_high", "fold_p")]
+    assert by_fold == [ours["by_fold"][k] for k in ("estimate", "low", "high", "p")], "audit and report are one"
+    assert (theirs["half_width"], theirs["detectable"]) == (ours["power"]["half_width"], ours["power"]["detectable"])
+    assert f"run, logistic, table: AUC by fold {by_fold[0]:.3f}, 95 % interval" in out
+    assert "which is biased low where there is nothing to find" in out
+    assert "takes the models as given and is too narrow: it does not know" in out
     assert "No leak found: none of 40 test patients is in training in 10 folds" in out
+    assert "AUC of its" not in out, "one row per patient and repeat"
+
+
+def test_the_baseline_of_this_project_is_no_candidate(audit) -> None:
+    rng = np.random.default_rng(2)
+    rows = [
+        f"r,h,{q},0,{i % 5},p{i:02d},{i // 5 % 2},{(i // 5 % 2 + 1) / 3 if q == 'shortcuts' else rng.random():.4f}"
+        for q in ("FLAIR", "T2w", "shortcuts")
+        for i in range(50)
+    ]
+    out, found = audit("run,head,sequence,repeat,fold,patient_id,label,score\n" + "\n".join(rows) + "\n")
+    baseline = found["figures"]["results"][2]
+    assert (baseline["baseline"], baseline["fold_auc"]) == (True, 1.0)
+    assert found["best"]["results"] == 2 and found["best"]["auc"] < 1
+    assert "the highest of 2 results" in out and "r, h, shortcuts" not in out
+    assert "r, h, shortcuts, baseline" in Path("out/audit.html").read_text()
+    out, _ = audit("run,head,sequence,repeat,fold,patient_id,label,score\n" + "\n".join(rows[100:]) + "\n")
+    assert "r, h, shortcuts: AUC by fold 1.000" in out, "alone it is what the file holds"
+
+
+def test_few_patients_are_told_of_once_for_all_results(audit) -> None:
+    rows = "".join(f"p{i},m{m},{i % 2},0.{i + 10}\n" for m in range(6) for i in range(12))
+    out, found = audit("patient,model,label,score\n" + rows)
+    assert "m0; m1; m2; m3; and 2 more: with 6 positive".replace("; and", " and") in out
+    assert sum("nothing can be said" in w for w in found["verdict"]) == 1
+
+
+def test_each_sentence_stands_once_and_a_leak_gets_no_power_line(audit) -> None:
+    out, _ = audit(slices(planted=13))
+    page = Path("out/audit.html").read_text()
+    assert page.count("LEAKS: 13 of 40") == 2, "banner and section"
+    assert page.count("The interval contains 0.5") + page.count("The interval lies above 0.5") == 1
+    assert "80 % power" not in out
+    assert "There is no AUC by fold: patients lie in several folds of one repeat." in out
+    assert "80 % power" in audit(slices())[0]
+    warned = "\n".join(f"p{i},m{m},{i % 2},{i % 2},LEAKS: all" for m in range(2) for i in range(40))
+    out, _ = audit("patient,model,label,score,warning\n" + warned + "\n")
+    assert "80 % power" not in out, "a leak that the file tells of"
+    assert out.count("patients that are known from training can bring") == 2
+    assert "more than luck" not in out
+
+
+def test_shuffles_are_counted(audit) -> None:
+    rng = np.random.default_rng(0)
+    text = "patient,model,label,score\n" + "".join(
+        f"p{i},{m},{i % 2},{i % 2 + rng.random()}\n" for m in "ab" for i in range(40)
+    )
+    out, found = audit(text)
+    assert "none of 1000 shuffles of the labels reaches 1.000 (p = 0.001, the least that they can give)" in out
+    assert (found["best"]["reached"], found["best"]["permutations"]) == (0, 1000)
+    out, found = audit(re.sub(r"[01](\.\d+\n)", r"0\1", text))
+    best = found["best"]
+    assert f"{best['reached']} of 1000 shuffles of the labels reach {best['auc']:.3f} (p = {best['p']:.3f})" in out
+
+
+def test_one_word_on_the_best_where_training_matters(audit) -> None:
+    """Shuffled labels take the models as given; the interval by fold, which does not, contains 0.5 here."""
+    rng = np.random.default_rng(10)
+    rows = "".join(
+        f"p{i},{m},{i % 5},{i // 5 % 2},{rng.normal() + 0.6 * (i // 5 % 2):.5f}\n" for m in "ab" for i in range(30)
+    )
+    out, found = audit("patient,model,fold,label,score\n" + rows)
+    assert found["best"]["p"] <= 0.05
+    assert "The interval contains 0.5" in out
+    assert "if the models are taken as given; its own interval does not lie above 0.5" in out
+    assert "The highest is more than luck" not in out
+
+
+def test_the_file_is_no_fold_beside_its_split_file(audit) -> None:
+    Path("splits.json").write_text(
+        json.dumps({"splits": [{"train_patients": ["a", "b"], "test_patients": [f"p{i}" for i in range(30)]}]})
+    )
+    rows = "".join(f"p{i},{m},test,{i % 2},0.{i + 10}\n" for m in "ab" for i in range(30 - (m == "b")))
+    _, found = audit("patient,model,split,label,score\n" + rows, "--splits", "splits.json")
+    assert [s["name"] for s in found["leaks"]["folds"]] == ["splits.json, split 0"]

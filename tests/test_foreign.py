@@ -130,6 +130,9 @@ def test_options_name_columns(tmp_path: Path) -> None:
     ("patient,label,pred\n1,1,1\n", {}, "no column of scores.*--score-column"),
     ("patient,label,score\n1,1,1\n", {"score_column": "x"}, "no column 'x' \\(--score-column\\)"),
     ("patient,label,score\n1,1,1\n", {"label_column": "x"}, "no column 'x' \\(--label-column\\)"),
+    ("slice,label,score\n1,1,0\n1,0,0\n2,1,0\n", {}, "no column of patients; 'slice' has 2 values in 3 rows, 1 of them with both labels"),
+    ("slice,label,score\n" + "".join(f"{i % 2},{i % 2},{i}\n" for i in range(22)), {}, "'slice' has 2 values in 22 rows and cannot"),
+    ("patient,label,score\n1,1,1\n", {"fold_column": "x"}, "no column 'x' \\(--fold-column\\)"),
     ("patient,label,score\n,1,1\n", {}, "row 2: the patient id is blank"),
     ("slide,label,score\n,1,1\n", {}, "row 2: the slide id is blank"),
     ("patient;label;score\n1;1;0,5\n", {}, "row 2: the score '0,5'.*decimals with a point"),
@@ -140,3 +143,30 @@ def test_options_name_columns(tmp_path: Path) -> None:
 def test_errors_say_what_to_do(text: str, options, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         read(tmp_path, text, **options)
+
+
+def test_slides_that_models_and_folds_repeat_stay_patients(tmp_path: Path) -> None:
+    rows = "".join(f"s{i},m{m},{f},{i % 2},0.5\n" for m in range(4) for f in range(5) for i in range(3))
+    f = read(tmp_path, "slide_id,model,fold,label,score\n" + rows)
+    assert (f.own_slides, f.units, len(set(f.patient))) == (60, "slides", 3)
+    rows = "slice,label,score\n" + "s,1,0.5\n" * 30 + "t,0,0.5\n"
+    assert read(tmp_path, rows).units == "slices", "rows that are written again count once"
+    named = read(tmp_path, rows + "s,0,0.5\n", patient_column="slice")
+    assert named.patient[0] == "s", "who names the column knows what it holds"
+
+
+def test_what_was_not_read_is_told_and_a_column_of_folds_can_be_named(tmp_path: Path) -> None:
+    text = "patient,label,score,Cross-Val Fold,n\np,1,0.5,3,9\n"
+    assert read(tmp_path, text).unused == ("Cross-Val Fold", "n")
+    f = read(tmp_path, text, fold_column="Cross-Val Fold")
+    assert (f.fold, f.columns["fold"], f.unused) == (["3"], "Cross-Val Fold", ("n",))
+
+
+def test_the_word_that_was_taken_for_positive_is_said(tmp_path: Path) -> None:
+    f = read(tmp_path, "patient,label,score\np,Methylated,0.5\nq,unmethylated,0.5\nr,methylated,1\n")
+    assert (
+        f.question
+        == "label 'Methylated' or 'methylated' against 'unmethylated' ('Methylated' or 'methylated' was taken for positive)"
+    )
+    assert read(tmp_path, "patient,label,score\np,1,0.5\nq,0.0,0.5\n").question == "label 1 against 0"
+    assert read(tmp_path, STAMP, positive="MSIH").question.startswith("isMSIH 'MSIH' against")

@@ -169,3 +169,16 @@ def test_who_is_often_tested() -> None:
     splits = [Split("x", str(k), frozenset(), frozenset(), frozenset(t)) for k, t in enumerate(["ab", "bc", "bd"])]
     assert often_tested(splits) == {"b": 3}
     assert often_tested([*splits[:1], Split("y", "0", frozenset(), frozenset(), frozenset("ab"))]) == {}, "two schemes"
+
+
+def test_folds_of_training_with_tests_apart_meet_all_of_them() -> None:
+    rows = [(p, "", "", "", f, part) for f, part, ps in (
+        ("0", "train", "ab"), ("0", "val", "c"), ("1", "train", "cb"), ("1", "val", "a"), ("10", "test", "bd"), ("", "test", "e")
+    ) for p in ps]  # fmt: skip
+    splits, _ = splits_of(predictions(rows, ("part", "fold")))
+    assert [parts(s) for s in splits] == [({"a", "b"}, {"c"}, {"b", "d", "e"}), ({"b", "c"}, {"a"}, {"b", "d", "e"})]
+
+
+def test_folds_stand_in_the_order_of_their_numbers() -> None:
+    rows = [(f"p{k}", "", "", "", str(k), "") for k in (10, 2, 0, 1, 11)]
+    assert [s.name for s in splits_of(predictions(rows, ("fold",)))[0]] == [f"fold {k}" for k in (0, 1, 2, 10, 11)]
