@@ -20,7 +20,7 @@ def cohort_section(runs: Sequence[Run]) -> Section:
             f"{len(labels)} labelled patients, {sum(labels.values())} positive",
             *map(str.strip, run.about["join"]),
         ]
-        words.append(f"{run.name}: {'. '.join(lines)}.")
+        words.append(f"{run.name}: {'. '.join(line[:1].upper() + line[1:] for line in lines)}.")
         words += [
             f"{run.name}, {sequence}: no usable slice in {len(who)} patients: {', '.join(who)}."
             for sequence, who in people["missing_sequence"].items()

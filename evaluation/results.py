@@ -53,7 +53,7 @@ def metrics_section(assessments: Sequence[Assessment], leaks: Collection[str] = 
         for name, a in zip(_names(patients, leaks), patients, strict=True)
     ]
     words = [
-        f"95 % intervals: percentile bootstrap over patients. {_calls(patients)}",
+        f"95 % intervals: percentile bootstrap over patients. {_calls(patients)} By chance the average precision is the share of positives.",
         *_withheld(patients),
     ]
     sheet = Sheet("Further metrics, patient level", ("Result", *(METRICS[m][0] for m in others)), rows)
