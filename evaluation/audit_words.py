@@ -87,13 +87,10 @@ def finding_sentences(x: Figures, f: Foreign, results: int, *, leaks: bool) -> l
             + (f", {number(x.too_narrow, 1)} times as wide." if x.too_narrow == x.too_narrow else ".")
         )
     if not leaks:
-        can = (
-            f"can detect an AUC of {number(x.detectable, 2)} or higher"
-            if x.detectable == x.detectable
-            else "can detect no AUC"
-        )
+        told = f"a true AUC of {number(x.detectable, 2)}" if x.detectable == x.detectable else "no true AUC"
         out.append(
-            f"{x.patients} patients {can} with 80 % power; an AUC such as this one is known to about {number(x.half_width, 2)} either way."
+            f"With {x.patients} patients {told} would be told from 0.5 four times in five; an AUC such as this one is known to about "
+            f"{number(x.half_width, 2)} either way."
         )
     return out
 

@@ -342,12 +342,12 @@ def test_each_sentence_stands_once_and_a_leak_gets_no_power_line(audit) -> None:
     page = Path("out/audit.html").read_text()
     assert page.count("LEAKS: 13 of 40") == 2, "banner and section"
     assert page.count("The interval contains 0.5") + page.count("The interval lies above 0.5") == 1
-    assert "80 % power" not in out
+    assert "four times in five" not in out
     assert "There is no AUC by fold: patients lie in several folds of one repeat." in out
-    assert "80 % power" in audit(slices())[0]
+    assert "four times in five" in audit(slices())[0]
     warned = "\n".join(f"p{i},m{m},{i % 2},{i % 2},LEAKS: all" for m in range(2) for i in range(40))
     out, _ = audit("patient,model,label,score,warning\n" + warned + "\n")
-    assert "80 % power" not in out, "a leak that the file tells of"
+    assert "four times in five" not in out, "a leak that the file tells of"
     assert out.count("patients that are known from training can bring") == 2
     assert "more than luck" not in out
 
