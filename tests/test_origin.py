@@ -10,7 +10,7 @@ from evaluation.origin import code, cohort_section, command_line, libraries, mad
 def test_the_cohort_and_what_was_left_out() -> None:
     section = cohort_section([a_run(patient="00709")])
     assert section.words == [
-        "runA: 3 labelled patients, 1 positive. labels of 00709 joined.",
+        "runA: 3 labelled patients, 1 positive. Labels of 00709 joined.",
         "runA, T2w: no usable slice in 1 patients: 00709.",
     ]
     (sheet,) = section.sheets
