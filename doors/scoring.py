@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -32,9 +32,10 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     wanted = args.sequence if args.sequence is None or fused else tables.named_sequences([args.sequence])[0]
     trained: set[str] = set()
     only = None if fused else wanted
+    runs = [read_run(path) for path in args.runs]
     if args.submission:
-        one_result(args, wanted)
-    predictions = [p for path in args.runs for p in apply_heads(args, path, source, labels, only, trained)]
+        one_result(args, runs, wanted)
+    predictions = [p for run in runs for p in apply_heads(args, run, source, labels, only, trained)]
     predictions = [p for p in predictions if wanted in (None, p.sequence)]
     results = list(dict.fromkeys((p.run, p.head, p.sequence) for p in predictions))
     if not results:
@@ -47,7 +48,6 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     if warning:
         print(f"\n{warning}")
     if labels:
-        runs = [read_run(path) for path in args.runs]
         cross_validated = {s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored}
         order = {key: i for i, key in enumerate(cross_validated)}
         known = [
@@ -79,12 +79,10 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
             print(f"  {len(without)} ids have no score and got {args.missing_score}: {listed(without)}")
 
 
-def one_result(args: argparse.Namespace, sequence: str | None) -> None:
+def one_result(args: argparse.Namespace, runs: Sequence[Any], sequence: str | None) -> None:
     """Refuse a submission of several results, before anything is scored."""
-    from evaluation.runs import read_run
     from evaluation.summary import named
 
-    runs = [read_run(path) for path in args.runs]
     keys = [s.key[1:] for run in runs for s in run.scored if s.sequence != run.about.get("shortcuts")]
     found = [f"--head {h} --sequence '{q}'" for h, q in keys if args.head in (None, h) and sequence in (None, q)]
     if len(found) > 1:
@@ -95,7 +93,7 @@ def one_result(args: argparse.Namespace, sequence: str | None) -> None:
 
 def apply_heads(
     args: argparse.Namespace,
-    path: Path,
+    run: Any,
     source: Any,
     labels: dict[str, int],
     sequence: str | None,
@@ -106,22 +104,21 @@ def apply_heads(
     `sequence` : only the heads of this one, if it is given; `trained` collects patients that a head was trained on.
     """
     from evaluation.patients import Prediction, aggregate, fuse_scores
-    from evaluation.runs import is_table, read_run
+    from evaluation.runs import is_table
     from features import duplicates
     from features import labels as label_files
     from features import table as tables
     from heads import bundle
 
-    run = read_run(path)
     if is_table(run.about) != source.is_csv:
         kinds = ("a cache (.h5) of features of images", "a CSV with a row per patient")
         mine, theirs = kinds if source.is_csv else kinds[::-1]
         raise ValueError(
-            f"{path} was trained on {mine}; --cache {args.cache} is {theirs}. Give the same kind, with the same columns"
+            f"{run.path} was trained on {mine}; --cache {args.cache} is {theirs}. Give the same kind, with the same columns"
         )
     notes: list[str] = []
     predictions: list[Prediction] = []
-    for file in sorted((path / "heads").glob("*.npz")):
+    for file in sorted((run.path / "heads").glob("*.npz")):
         b = bundle.load(file)
         about = b.about
         if args.head not in (None, about["head"]) or sequence not in (None, about["sequence"]):

@@ -13,7 +13,7 @@ import numpy as np
 from evaluation.calibration import Calibration, calibrate, recalibrate
 from evaluation.decision import DecisionCurve, decision_curve
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
-from evaluation.power import FEW_PATIENTS
+from evaluation.power import few
 from evaluation.runs import Scored, head_on
 from evaluation.sections import Section, Sheet
 from evaluation.summary import number, unsaid
@@ -71,7 +71,7 @@ def calibration_section(
     figures here are then based. Raises ValueError where a result cannot be recalibrated.
     """
     many = len({s.run for s in results}) > 1
-    enough = [s for s in results if min((s.y == 1).sum(), (s.y == 0).sum()) >= FEW_PATIENTS]
+    enough = [s for s in results if not few(s.y)]
     shown = []
     for s in enough:
         scored = recalibrate(s, recalibration)

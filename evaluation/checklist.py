@@ -114,8 +114,7 @@ def facts(runs: Sequence[Run], assessments: Sequence[Assessment], others: Mappin
     patients = [a for a in assessments if a.level == "patient"]
     honest = [a for a in patients if a.run not in leaks]
     aucs = [a.by_fold["estimate"] for a in honest if not math.isnan(a.by_fold["estimate"])]
-    fewest = min((min(a.n_positive, a.n_patients - a.n_positive) for a in honest), default=0)
-    enough = bool(aucs) and fewest >= FEW_PATIENTS
+    enough = bool(aucs) and not any(a.few for a in honest)
     why = f"Fewer than {FEW_PATIENTS} patients in a class" if honest else "Every run leaks"
     few = f"{why}: no figure holds for new patients."
     return {

@@ -16,7 +16,7 @@ from evaluation import metrics
 from evaluation.delong import delong
 from evaluation.intervals import bootstrap_weights, inflation, influence, percentile_interval, training_noise
 from evaluation.metrics import Array, Labels
-from evaluation.power import FEW_PATIENTS
+from evaluation.power import FEW_PATIENTS, few
 from evaluation.runs import Scored, head_on
 
 ALPHA = 0.05
@@ -99,7 +99,7 @@ def compare(a: Scored, b: Scored, *, replicates: int = 500, seed: int = 0) -> Co
     y = a.y[ia]
     if not np.array_equal(y, b.y[ib]):
         raise ValueError(f"{a.key} and {b.key} give patients different labels; they answer different questions")
-    if min((y == 1).sum(), (y == 0).sum()) < FEW_PATIENTS:
+    if few(y):
         return None
     parts = [(y, s.scores[:, i], s.fold[:, i]) for s, i in ((a, ia), (b, ib))]
     if not all(np.isfinite(scores).all() for _, scores, _ in parts):

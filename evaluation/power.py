@@ -8,11 +8,17 @@ A - 0.5 >= z(1 - alpha / 2) se(0.5) + z(power) se(A). Cross-validation widens bo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 ALPHA, POWER = 0.05, 0.8
 FEW_PATIENTS = 10  # in a class, below which there are no intervals and the verdict says nothing
+
+
+def few(y: Any) -> bool:
+    """Whether a class of the patients' labels (n,) 0/1 has fewer than FEW_PATIENTS."""
+    return bool(min((y == 1).sum(), (y == 0).sum()) < FEW_PATIENTS)
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 
 from evaluation.figures import BLUE, GREY, ORANGE, Drawing, canvas, save
 from evaluation.metrics import Array, Labels
-from evaluation.power import FEW_PATIENTS
+from evaluation.power import few
 from evaluation.runs import Scored, head_on
 from evaluation.sections import Cell, Section, Sheet, result_name
 from evaluation.summary import number, unsaid
@@ -87,7 +87,7 @@ def stability_section(scored: Sequence[Scored], slices: Sequence[Scored], folder
     over pairs of repeats.
     """
     repeated = [s for s in scored if len(s.scores) > 1]
-    enough = [s for s in repeated if min((s.y == 1).sum(), (s.y == 0).sum()) >= FEW_PATIENTS]
+    enough = [s for s in repeated if not few(s.y)]
     by_key = {s.key: s for s in slices if len(s.units) > len(s.patients)}
     found = [stability(s, by_key.get(s.key)) for s in enough]
     words = [] if not found else [_finding(found), COMPARED, MEANING]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.intervals import bootstrap_weights, percentile_interval
-from evaluation.power import FEW_PATIENTS
+from evaluation.power import FEW_PATIENTS, few
 from evaluation.runs import Run, Scored, is_table
 from evaluation.sections import Cell, Section, Sheet
 from evaluation.summary import interval_text, named
@@ -107,7 +107,7 @@ def _entries(s: Scored, about: Mapping[str, Any], replicates: int, seed: int) ->
 def _auc(s: Scored, inside: NDArray[np.bool_], replicates: int, seed: int) -> dict[str, float] | None:
     """The AUC of some patients, averaged over repeats, with its interval; None where a class has too few."""
     y = s.y[inside]
-    if min((y == 1).sum(), (y == 0).sum()) < FEW_PATIENTS or not np.isfinite(s.scores[:, inside]).all():
+    if few(y) or not np.isfinite(s.scores[:, inside]).all():
         return None
     weights = np.concatenate([metrics.ones(len(y)), bootstrap_weights(y, replicates, np.random.default_rng(seed))])
     values = np.mean([metrics.auc(y, row[inside], weights) for row in s.scores], axis=0)
