@@ -148,25 +148,23 @@ def _command(name: str, folder: Path, rows: int) -> list[str]:
 
 
 def _constants(name: str, found: Sequence[tuple[int, float, float]]) -> Row:
-    """Seconds and memory as a + b * rows, and c * rows^2 where copies are looked for: alone, and before heads are trained."""
+    """Seconds and memory as a + b * rows."""
     n, seconds, mib = (np.array(column, float) for column in zip(*found, strict=True))
-    *square, b, a = fit(n, seconds, 2 if name in ("copies", *HEADS) else 1)
-    slope, start = fit(n, mib, 1)
-    note = f"{a:.2f} s + {1e5 * b:.2f} s per 100,000 rows"
-    if square:
-        note += f" + {1e10 * square[0]:.2f} s per (100,000 rows)^2"
-    off = np.abs((a + b * n + sum(c * n**2 for c in square)) / seconds - 1).max()
-    note += f", at most {100 * off:.0f} % off; {start:.0f} MiB + {slope * 1024:.2f} KiB a row"
-    return Row(f"{name}, 100,000 rows more", "s", float(1e5 * b), note=note)
+    (b, a), (slope, start) = line(n, seconds), line(n, mib)
+    off = np.abs((a + b * n) / seconds - 1).max()
+    note = f"{a:.2f} s + {1e5 * b:.2f} s per 100,000 rows, at most {100 * off:.0f} % off; "
+    return Row(
+        f"{name}, 100,000 rows more", "s", float(1e5 * b), note=f"{note}{start:.0f} MiB + {slope * 1024:.2f} KiB a row"
+    )
 
 
-def fit(n: Sequence[float] | Any, values: Any, degree: int) -> list[float]:
-    """Coefficients of a polynomial, the highest power first, by least squares of relative errors; none below zero."""
+def line(n: Any, values: Any) -> tuple[float, float]:
+    """(slope, start) by least squares of relative errors; neither below zero."""
     from scipy.optimize import nnls
 
-    powers = np.vander(np.asarray(n, float) / 1e5, degree + 1)
-    found, _ = nnls(powers / values[:, None], np.ones(len(values)))
-    return [float(c / 1e5 ** (degree - k)) for k, c in enumerate(found)]
+    powers = np.stack([np.asarray(n, float) / 1e5, np.ones(len(n))], axis=1)
+    slope, start = nnls(powers / values[:, None], np.ones(len(values)))[0]
+    return float(slope / 1e5), float(start)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from features.duplicates import SHARE, duplicate_patients, sentences
+from features.duplicates import duplicate_patients, sentences
 from features.fingerprint import fingerprint
 from features.hdf5 import Cache, Stored, write
 from features.lock import held
+from features.neighbours import SHARE
 from features.repair import loose_skipped, own_settings
 from features.scans import natural_key
 from features.table import load, open_source
