@@ -68,7 +68,7 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
             if k:  # the first round compiles, and computes the maps of the black image
                 took[kind].append(time.perf_counter() - start)
     # The limit: the multiplications that are needed, at the speed of a large matrix product.
-    stages = stages_of(model, "float32")
+    stages = stages_of(model)
     assert stages is not None
     needed = {"skip": sum(operations(stages, b) for b in boxes(flat[filled]))}
     needed["compute"] = filled.sum() * operations(stages, Box.frame(flat.shape[1]))

@@ -103,9 +103,10 @@ class Stage:
         return sum(out.grown(len(self._sizes) - 1 - i).clipped().area * s for i, s in enumerate(self._sizes))
 
 
-def stages_of(model: Any, dtype: Any) -> list[Stage] | None:
+def stages_of(model: Any) -> list[Stage] | None:
     """A Keras model cut into stages; None where it is no chain of 3 x 3 convolutions with ReLU and 2 x 2 max pooling.
 
+    Kernels have the type in which their layer computes.
     The surroundings are put back before each block, and, where maps are small and many convolutions would widen the
     window, before each convolution of a block of three or four.
     """
@@ -118,7 +119,7 @@ def stages_of(model: Any, dtype: Any) -> list[Stage] | None:
             plain = (layer.kernel_size, layer.strides, layer.dilation_rate) == ((3, 3), (1, 1), (1, 1))
             if not plain or layer.padding != "same" or layer.activation.__name__ != "relu" or not layer.use_bias:
                 return None
-            blocks[-1].append((tf.cast(layer.kernel, dtype), tf.cast(layer.bias, dtype)))
+            blocks[-1].append((tf.cast(layer.kernel, layer.compute_dtype), tf.cast(layer.bias, layer.compute_dtype)))
         elif kind == "MaxPooling2D":
             if (layer.pool_size, layer.strides, layer.padding) != ((2, 2), (2, 2), "valid"):
                 return None
@@ -142,26 +143,32 @@ class Margins:
     def __init__(self, stages: Sequence[Stage], prepare: Callable[[Any], Any], size: int) -> None:  # noqa: D107
         import tensorflow as tf
 
-        dtype = stages[0].kernels[0].dtype
+        first, dtype = (stages[k].kernels[k].dtype for k in (0, -1))  # of the images, of all other maps
         self._tf, self._stages, self._size = tf, stages, size
         self._whole = operations(stages, Box.frame(size))
-        self._prepare: Callable[[Any], Any] = lambda grey: tf.cast(prepare(tf.convert_to_tensor(grey)), dtype)
+        self._prepare: Callable[[Any], Any] = lambda grey: tf.cast(prepare(tf.convert_to_tensor(grey)), first)
 
         def convolve(x: Any, kernel: Any, bias: Any, padding: str) -> Any:
-            return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
+            return tf.cast(tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias)), dtype)
 
         def surround(x: Any, around: Any, rims: Any) -> Any:
             rims = tf.reshape(rims, [2, 2])
             outside = 1 - tf.pad(tf.ones(tf.shape(x)[1:3], x.dtype), rims)
             return tf.pad(x, tf.pad(rims, [[1, 1], [0, 0]])) + around * outside[None, :, :, None]
 
-        maps, kernels = tf.TensorSpec([None] * 4, dtype), tf.TensorSpec([3, 3, None, None], dtype)
-        signature = [maps, kernels, tf.TensorSpec([None], dtype)]
-        # Compiled, so that the three are one pass.
-        self._convolve = tf.function(partial(convolve, padding="VALID"), input_signature=signature)
-        self._convolve_whole = tf.function(partial(convolve, padding="SAME"), input_signature=signature)
-        signature = [maps, tf.TensorSpec([1, None, None, None], dtype), tf.TensorSpec([4], tf.int32)]
-        self._surround = tf.function(surround, input_signature=signature)
+        def compiled(padding: str) -> dict[Any, Any]:
+            """By the type of what goes in; compiled, so that convolution, bias and ReLU are one pass."""
+            shapes: tuple[list[int | None], ...] = ([None] * 4, [3, 3, None, None], [None])
+            specs = {kind: [tf.TensorSpec(shape, kind) for shape in shapes] for kind in {first, dtype}}
+            return {k: tf.function(partial(convolve, padding=padding), input_signature=s) for k, s in specs.items()}
+
+        self._convolve, self._convolve_whole = compiled("VALID"), compiled("SAME")
+        specs = [
+            tf.TensorSpec([None] * 4, dtype),
+            tf.TensorSpec([1, None, None, None], dtype),
+            tf.TensorSpec([4], tf.int32),
+        ]
+        self._surround = tf.function(surround, input_signature=specs)
 
     @cached_property
     def _black(self) -> list[Any]:
@@ -187,7 +194,7 @@ class Margins:
         for k, stage in enumerate(self._stages):
             if box.whole:
                 for kernel, bias in zip(stage.kernels, stage.biases, strict=True):
-                    x = self._convolve_whole(x, kernel, bias)
+                    x = self._convolve_whole[x.dtype](x, kernel, bias)
                 x, box = self._pooled(stage, x, box)
                 continue
             if k:
@@ -202,7 +209,7 @@ class Margins:
         out = stage.output(box)
         reach = len(stage.kernels)
         for kernel, bias in zip(stage.kernels, stage.biases, strict=True):
-            x = self._convolve(x, kernel, bias)
+            x = self._convolve[x.dtype](x, kernel, bias)
             reach -= 1
             if reach:
                 x = self._zeros_outside(x, out.grown(reach), cut=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import weights as weight_files
+from features.bfloat16 import to_bfloat16
 from features.margins import Margins, boxes, stages_of
 
 INPUT_SIZE = 224
@@ -88,6 +89,8 @@ class Embedder:
         self.precision = precision
         self.batch = batch or BATCH[self.device]
         model, kind, sha256, self.origin = _load(keras, backbone, weights, precision, seed, say)
+        if precision == "bfloat16":
+            to_bfloat16(model)  # after the digest of the weights was taken
         self.model = model  # (n, 224, 224, 3) preprocessed -> (n, 7, 7, dim)
         self.settings = {
             "backbone": backbone,
@@ -110,7 +113,7 @@ class Embedder:
         grey_images = tf.TensorSpec([None, INPUT_SIZE, INPUT_SIZE], tf.uint8)
         self._forward = tf.function(forward, input_signature=[grey_images])
         skip = margins == "skip" or (margins == "auto" and self.device == "CPU")
-        stages = stages_of(model, model.compute_dtype) if skip else None
+        stages = stages_of(model) if skip else None
         if margins == "skip" and stages is None:
             raise ValueError(f"--margins skip goes with vgg16 and vgg19, not with {backbone}; leave it out")
         self._margins = Margins(stages, prepare, INPUT_SIZE) if stages else None

@@ -37,7 +37,7 @@ def prepare(grey):
 
 @pytest.fixture(scope="module")
 def margins(narrow) -> Margins:
-    return Margins(stages_of(narrow, "float32"), prepare, SIZE)
+    return Margins(stages_of(narrow), prepare, SIZE)
 
 
 def whole(narrow, images: np.ndarray) -> np.ndarray:
@@ -138,4 +138,4 @@ def test_other_networks_are_not_taken_for_vgg() -> None:
         [keras.layers.Conv2D(4, 3, padding="same", activation="relu"), keras.layers.AveragePooling2D(2)],
         [keras.layers.Conv2D(4, 3, padding="same", activation="relu"), keras.layers.MaxPooling2D(3)],
     ):
-        assert stages_of(keras.Sequential([start, *layers]), "float32") is None
+        assert stages_of(keras.Sequential([start, *layers])) is None
