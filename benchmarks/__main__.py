@@ -26,8 +26,8 @@ def main(argv: list[str]) -> int:
         print(f"no question {', '.join(sorted(unknown))}; there are {', '.join(modules)}", file=sys.stderr)
         return 2
     rows: list[Row] = []
-    for name in argv or [n for n, m in modules.items() if hasattr(m, "measure") and n not in _BY_NAME]:
-        if not hasattr(modules[name], "measure"):
+    for name in argv or [n for n, m in modules.items() if not hasattr(m, "main") and n not in _BY_NAME]:
+        if hasattr(modules[name], "main"):
             modules[name].main()
             continue
         found = modules[name].measure()

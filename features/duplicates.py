@@ -96,9 +96,7 @@ def lines(pairs: Sequence[Pair], labels: Mapping[str, int], seconds: float, *, o
     found = sentences(pairs)
     out = [f"  {len(found)} pairs of patients share images; each stays in one fold ({seconds:.1f} s):"]
     out += [f"    {a} and {b}: {words}" for (a, b), words in list(found.items())[:8]]
-    out += [f"    and {len(found) - 8} more, in run.json"] * (len(found) > 8)
-    if len(found) > 8:
-        out.append(f"    ... and {len(found) - 8} more pairs, in run.json")
+    out += [f"    and {len(found) - 8} more pairs, in run.json"] * (len(found) > 8)
     out += [
         f"  LABEL CONFLICT: {a} is {labels[a]} and {b} is {labels[b]}, but they share images; one label is wrong"
         for a, b in found

@@ -182,6 +182,10 @@ def test_what_is_said() -> None:
     assert printed[-1].startswith("  LABEL CONFLICT: a is 1 and c is 0")
     assert sum("CONFLICT" in line for line in printed) == 1
     assert lines([], labels, 0) == ["  no patient is a copy of another, by pixels or by features (0.0 s)"]
+    many = [Pair("a", f"b{k}", "FLAIR", "near", 9, 9) for k in range(10)]
+    printed = lines(many, {"a": 1} | {p.b: 1 for p in many}, 1)
+    assert len(printed) == 10
+    assert printed[-1] == "    and 2 more pairs, in run.json"
     about = describe(pairs, labels)
     assert (about["test"], about["conflicts"]) == (TEST, [["a", "c"]])
     assert about["pairs"][0] == {"a": "a", "b": "b", "sequence": "FLAIR", "how": "exact", "n": 9, "of": 10}
