@@ -12,7 +12,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,14 @@ def _stretched(x: Floats, n: int) -> Floats:
     return np.asarray(x[low] * (1 - share) + x[low + 1] * share)
 
 
+def nearest(units: Sequence[Floats]) -> tuple[float, float]:
+    """Median and 99th percentile of the cosine between a slice and the one most like it of another patient."""
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (u - u.mean(axis=0) for u in units)]
+    best = [(a @ b.T).max(axis=1) for a in unit for b in unit if a is not b]
+    median, high = np.quantile(np.concatenate(best), [0.5, 0.99])
+    return float(median), float(high)
+
+
 def table(series: Mapping[str, Floats]) -> Table:
     """No two slices share pixels."""
     patient = np.array([name for name, x in series.items() for _ in x], object)
@@ -172,6 +180,10 @@ def main() -> None:
     real = fingerprint(table(series))
     originals = [x for name, x in series.items() if ": " not in name]
     others = Others(originals, real.scale)
+    same = [x / others.spread for name, x in series.items() if ": " not in name and name.endswith(SEQUENCE)]
+    for who, units in (("real", same), ("made-up", [others.one() / others.spread for _ in range(8)])):
+        median, high = nearest(units)
+        print(f"{who} patients, nearest slices of two: cosine {median:.2f}, 99th percentile {high:.2f}")
     columns: list[dict[str, int]] = []
     for n in OTHERS:
         f = among(real, others, n)

@@ -34,11 +34,11 @@ class Shuffled:
         return _share(self.null, self.auc)
 
     @property
-    def said(self) -> str:
-        """p in words, with the least that this number of shuffles can give."""
+    def said(self) -> tuple[str, str]:
+        """p in words, with the least that this number of shuffles can give; and under what circumstances."""
         n = len(self.null)
         least = " (the least that they can give)" * (self.p <= 1 / (n + 1))
-        return f"{p_said(self.p)}{least}, one-sided, over {n} shuffles of the labels"
+        return f"{p_said(self.p)}{least}", f"one-sided, over {n} shuffles of the labels"
 
     @property
     def band(self) -> tuple[float, float]:
@@ -134,7 +134,7 @@ def permutation_section(runs: Sequence[Run], folder: Path, few: Mapping[str, boo
             )
         else:
             words.append(
-                f"{run}: {head_on(*best.key[1:])} reaches {number(best.auc)}, {best.said}: "
+                f"{run}: {head_on(*best.key[1:])} reaches {number(best.auc)}, {', '.join(best.said)}: "
                 f"{'more than' if p < 0.05 else 'no more than'} chance explains."
             )
     rows: list[list[Cell]] = [

@@ -73,7 +73,7 @@ def verdict(
     leaks: Mapping[str, str],
     random_weights: bool,
     questions: Mapping[str, str] | None = None,
-    shuffled: Mapping[tuple[str, str, str], str] | None = None,
+    shuffled: Mapping[tuple[str, str, str], tuple[str, str]] | None = None,
     looks: Mapping[str, int] | None = None,
     highest: Mapping[str, str] | None = None,
     *,
@@ -82,7 +82,7 @@ def verdict(
     """What the figures mean for a new patient, in words: the answer first, then a paragraph per entry.
 
     `questions` : {run: what its label stands for}; runs of one question are judged together, since the best of them is
-    picked after looking at them all. `shuffled` : {(run, head, sequence): p over shuffled labels in words}, where it is known;
+    picked after looking at them all. `shuffled` : {(run, head, sequence): (p over shuffled labels, how it was come by)} in words, where it is known;
     `highest` : {run: what the highest of them is worth}. Without `folds`, results are of patients whom no head was trained on. `looks` : {question: how often its folds were looked at beyond these
     results}, see `ledger.further_looks`.
     """
@@ -187,7 +187,7 @@ def _judge(results: Sequence[Assessment], further: int = 0, *, folds: bool = Tru
 
 def _shuffled(
     results: Sequence[Assessment],
-    shuffled: Mapping[tuple[str, str, str], str],
+    shuffled: Mapping[tuple[str, str, str], tuple[str, str]],
     highest: Mapping[str, str],
     further: int,
 ) -> list[str]:
@@ -200,17 +200,15 @@ def _shuffled(
     }
     if not told:
         return []
-    how = "; ".join(dict.fromkeys(said.partition(", ")[2] for said in told.values()))  # once for all
-    each = [f"{name}, {said.partition(', ')[0]}" for name, said in told.items()]
+    how = "; ".join(dict.fromkeys(how for _, how in told.values()))  # once for all
+    each = [f"{name}, {p}" for name, (p, _) in told.items()]
     each += [highest[run] for run in dict.fromkeys(a.run for a in results) if run in highest]
     rest = len(results) - len(told)
     not_told = f" The other {rest} were not shuffled." if rest > 1 else " The other one was not shuffled." * rest
     if rest + further:
         not_told += f" None of these p is corrected for the other {counted(rest + further, 'look')}."
     few = " This p needs no number of patients, but says nothing of how large an AUC is." * any(a.few for a in results)
-    return [
-        f"Against heads that were trained on shuffled labels{f' ({how})' * bool(how)}: {'; '.join(each)}.{not_told}{few}"
-    ]
+    return [f"Against heads that were trained on shuffled labels ({how}): {'; '.join(each)}.{not_told}{few}"]
 
 
 def _named(a: Assessment) -> str:

@@ -49,4 +49,13 @@ def test_the_table_counts_what_was_found(monkeypatch: pytest.MonkeyPatch, capsys
     printed = capsys.readouterr().out.splitlines()
     assert "| mirrored | 2 of 3 | 2 of 3 |" in printed
     assert "| gamma 0.9 | 3 of 3 | 3 of 3 |" in printed
-    assert printed[0].startswith("525 slices: ") and printed[0].endswith(" 0 pairs that are no copies")
+    assert [line.partition(",")[0] for line in printed[:2]] == ["real patients", "made-up patients"]
+    assert printed[2].startswith("525 slices: ") and printed[2].endswith(" 0 pairs that are no copies")
+
+
+def test_the_nearest_slices_of_two_patients_are_compared_without_their_means() -> None:
+    x = series(0)
+    median, high = copies.nearest([x, 2 * x + 5])
+    assert (median, high) == pytest.approx((1, 1))
+    median, high = copies.nearest([series(0), series(1)])
+    assert 0.1 < median < high < 0.6

@@ -41,31 +41,35 @@ def test_above_chance() -> None:
     )
 
 
+HOW = "one-sided, over 9 shuffles"
+
+
 def test_p_over_shuffled_labels_is_said_where_it_is_known() -> None:
     words = verdict(
         [result()],
         {},
         False,
-        shuffled={("run", "logistic", "FLAIR"): "p = 0.005", ("run", "dense", "FLAIR"): "p = 0.9"},
+        shuffled={("run", "logistic", "FLAIR"): ("p = 0.005", HOW), ("run", "dense", "FLAIR"): ("p = 0.9", HOW)},
     )
-    assert words[-1] == "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005."
+    assert (
+        words[-1]
+        == "Against heads that were trained on shuffled labels (one-sided, over 9 shuffles): logistic on FLAIR 0.700, p = 0.005."
+    )
     assert "p = 0.9" not in " ".join(words)
 
 
 def test_the_highest_was_not_shuffled_but_another_was() -> None:
-    shuffled = {("run", "logistic", "FLAIR"): "p = 0.005"}
+    shuffled = {("run", "logistic", "FLAIR"): ("p = 0.005", HOW)}
     words = verdict([result(0.8, 0.7, 0.9, head="boosted"), result()], {}, False, shuffled=shuffled)
     assert "p = 0.005" not in " ".join(words[:-1])
     assert words[-1] == (
-        "Against heads that were trained on shuffled labels: logistic on FLAIR 0.700, p = 0.005. The other one was not shuffled. "
+        "Against heads that were trained on shuffled labels (one-sided, over 9 shuffles): logistic on FLAIR 0.700, p = 0.005. The other one was not shuffled. "
         "None of these p is corrected for the other 1 look."
     )
 
 
 def test_a_picked_result_is_held_against_the_highest_of_each_shuffle() -> None:
-    shuffled = {
-        ("run", "logistic", q): f"p = 0.0{k}, one-sided, over 9 shuffles" for k, q in enumerate(("FLAIR", "T2w"), 1)
-    }
+    shuffled = {("run", "logistic", q): (f"p = 0.0{k}", HOW) for k, q in enumerate(("FLAIR", "T2w"), 1)}
     results = [result(0.8, 0.7, 0.9), result(0.8, 0.7, 0.9, sequence="T2w")]
     words = verdict(
         results, {}, False, shuffled=shuffled, highest={"run": "the highest of these 2: p = 0.03", "other": "x"}
