@@ -125,7 +125,7 @@ def _stretched(x: Floats, n: int) -> Floats:
     return np.asarray(x[low] * (1 - share) + x[low + 1] * share)
 
 
-def nearest(units: Sequence[Floats]) -> tuple[float, float]:
+def nearest(units: Sequence[NDArray[Any]]) -> tuple[float, float]:
     """Median and 99th percentile of the cosine between a slice and the one most like it of another patient."""
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (u - u.mean(axis=0) for u in units)]
     best = [(a @ b.T).max(axis=1) for a in unit for b in unit if a is not b]
@@ -168,7 +168,7 @@ def found(f: Fingerprint) -> tuple[dict[str, int], int]:
 
 
 def main() -> None:
-    """Print, and write as Markdown, how many copies are found by change and number of others."""
+    """Print how many copies are found, by change and number of others."""
     weights = os.environ.get("MGMT_WEIGHTS", "imagenet")
     with tempfile.TemporaryDirectory() as folder:
         given: str | Path | None = os.environ.get("MGMT_COHORT")
@@ -180,8 +180,8 @@ def main() -> None:
     real = fingerprint(table(series))
     originals = [x for name, x in series.items() if ": " not in name]
     others = Others(originals, real.scale)
-    same = [x / others.spread for name, x in series.items() if ": " not in name and name.endswith(SEQUENCE)]
-    for who, units in (("real", same), ("made-up", [others.one() / others.spread for _ in range(8)])):
+    same = [np.asarray(x / others.spread) for name, x in series.items() if ": " not in name and name.endswith(SEQUENCE)]
+    for who, units in (("real", same), ("made-up", [np.asarray(others.one() / others.spread) for _ in same])):
         median, high = nearest(units)
         print(f"{who} patients, nearest slices of two: cosine {median:.2f}, 99th percentile {high:.2f}")
     columns: list[dict[str, int]] = []

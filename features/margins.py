@@ -106,9 +106,8 @@ class Stage:
 def stages_of(model: Any) -> list[Stage] | None:
     """A Keras model cut into stages; None where it is no chain of 3 x 3 convolutions with ReLU and 2 x 2 max pooling.
 
-    Kernels have the type in which their layer computes.
-    The surroundings are put back before each block, and, where maps are small and many convolutions would widen the
-    window, before each convolution of a block of three or four.
+    Kernels have the type in which their layer computes. The surroundings are put back before each block, and, where maps
+    are small and many convolutions would widen the window, before each convolution of a block of three or four.
     """
     import tensorflow as tf
 

@@ -20,7 +20,7 @@ from features.fingerprint import SKETCH_BITS, Fingerprint
 COSINE = 0.6
 SHARE = 0.5  # of the shorter series
 LEAST_SLICES = 8  # of a series; with fewer, a majority comes by chance
-# Two series are compared slice by slice where so many of one found an alike one of the other, or such a share of them.
+# Two series are compared slice by slice where so many of one found an alike one of the other, and such a share of the shorter.
 HITS, HIT_SHARE = 3, 0.1
 NEXT = 8  # neighbours in an order
 _DIFFER = SKETCH_BITS / np.pi * np.arccos(COSINE)  # bits in which two sketches differ at that cosine
