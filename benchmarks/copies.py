@@ -19,13 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.fingerprint import Fingerprint, fingerprint
+from features.duplicates import known_patients
+from features.fingerprint import Fingerprint, fingerprint, to_arrays
 from features.neighbours import LEAST_SLICES, near_copies
 from features.scans import find_scans
 from features.slices import prepare_series
 from features.table import Table
 
 OTHERS = (0, 1_300, 13_000)
+TRAININGS = (1, 3, 6)  # patients
 LENGTH = 75  # slices of a made-up patient
 AT_ONCE = 100  # of whom vectors are held
 SEQUENCE = "FLAIR"
@@ -167,6 +169,22 @@ def found(f: Fingerprint) -> tuple[dict[str, int], int]:
     return right, wrong
 
 
+def recognised(series: Mapping[str, Floats], n: int) -> tuple[int, int]:
+    """(copies that are recognised as somebody of a training, all), for each training of `n` patients side by side."""
+    originals = sorted(name for name in series if ": " not in name and name.endswith(SEQUENCE))
+    right = of = 0
+    for first in range(len(originals) - n + 1):
+        training = originals[first : first + n]
+        known = to_arrays({SEQUENCE: fingerprint(table({name: series[name] for name in training}))})
+        for name, x in series.items():
+            if name.rpartition(": ")[2] in training and name not in training:
+                new = table({name: x})
+                new.digest = np.array([b"f" + digest[1:] for digest in new.digest.tolist()])  # pixels of its own
+                of += 1
+                right += any(pair.b == name.rpartition(": ")[2] for pair in known_patients([new], known))
+    return right, of
+
+
 def main() -> None:
     """Print how many copies are found, by change and number of others."""
     weights = os.environ.get("MGMT_WEIGHTS", "imagenet")
@@ -184,14 +202,17 @@ def main() -> None:
     for who, units in (("real", same), ("made-up", [np.asarray(others.one() / others.spread) for _ in same])):
         median, high = nearest(units)
         print(f"{who} patients, nearest slices of two: cosine {median:.2f}, 99th percentile {high:.2f}")
+    for n in TRAININGS:
+        right, of = recognised(series, n)
+        print(f"copies recognised by trainings of {n} of the patients: {right} of {of}")
     columns: list[dict[str, int]] = []
     for n in OTHERS:
         f = among(real, others, n)
         start = time.perf_counter()
-        right, wrong = found(f)
+        by_change, wrong = found(f)
         took = time.perf_counter() - start
         print(f"{len(f.owner):,} slices: {took:.1f} s, {wrong} pairs that are no copies")
-        columns.append(right)
+        columns.append(by_change)
     copies = sum(name.startswith("mirrored: ") for name in series)
     print("| " + " | ".join(COLUMNS) + " |\n" + "| --- " * len(COLUMNS) + "|")
     for what in changes():

@@ -98,26 +98,28 @@ def lines(pairs: Sequence[Pair], labels: Mapping[str, int], seconds: float, *, o
     out = [f"  {len(found)} pairs of patients share images; each stays in one fold ({seconds:.1f} s):"]
     out += [f"    {a} and {b}: {words}" for (a, b), words in list(found.items())[:8]]
     out += [f"    and {len(found) - 8} more pairs, in run.json"] * (len(found) > 8)
-    out += [
-        f"  LABEL CONFLICT: {a} is {labels[a]} and {b} is {labels[b]}, but they share images; one label is wrong"
+    conflicts = [
+        f"  LABEL CONFLICT: {a} is {labels[a]} and {b} is {labels[b]}, but they share images; a label is wrong, or an image"
         for a, b in found
         if labels[a] != labels[b]
     ]
+    out += conflicts[:8]
+    out += [f"  and {len(conflicts) - 8} more LABEL CONFLICTS, in run.json"] * (len(conflicts) > 8)
     return out
 
 
 def _pairs(sequence: str, a: Fingerprint, b: Fingerprint) -> list[Pair]:
-    """All pairs of a patient of `a` and another of `b`. Near copies are not looked for among those that share pixels."""
+    """All pairs of a patient of `a` and another of `b`; where both ways find something, the one that finds more."""
     (owner_a, digest_a), (owner_b, digest_b) = _held(a), _held(b)
     size_a, size_b = np.bincount(owner_a), np.bincount(owner_b)
     low, high = (np.searchsorted(digest_b, digest_a, side) for side in ("left", "right"))
     several = np.flatnonzero(high - low > (a is b))  # within one cohort every digest finds itself
     shared = Counter((int(owner_a[k]), int(j)) for k in several for j in owner_b[low[k] : high[k]])
     exact: How = "row" if sequence == CSV_SEQUENCE else "exact"
-    found = [(i, j, exact, n, int(min(size_a[i], size_b[j]))) for (i, j), n in shared.items()]
+    found = {(i, j): (exact, n, int(min(size_a[i], size_b[j]))) for (i, j), n in shared.items()}
     near: How = "near"
-    found += [(i, j, near, n, of) for (i, j), (n, of) in near_copies(a, b).items() if (i, j) not in shared]
-    names = [(str(a.patients[i]), str(b.patients[j]), sequence, how, n, of) for i, j, how, n, of in found]
+    found |= {pair: (near, n, of) for pair, (n, of) in near_copies(a, b).items() if n > shared[pair]}
+    names = [(str(a.patients[i]), str(b.patients[j]), sequence, *what) for (i, j), what in found.items()]
     return [Pair(*fields) for fields in sorted(names) if fields[0] != fields[1]]
 
 

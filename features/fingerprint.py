@@ -23,6 +23,8 @@ Floats = NDArray[np.float32]
 SKETCH_BITS = 256
 # In vectors of fewer values high cosines come by chance; so do equal rows of a table with fewer values.
 LEAST_DIM, LEAST_VALUES = 64, 10
+# Of the mean spread. What is silent in a few patients would otherwise outweigh all else where a copy of one stirs it a little.
+LEAST_SCALE = np.float32(0.1)
 
 
 @dataclass
@@ -67,7 +69,8 @@ def fingerprint(table: Table, scale: NDArray[np.float32] | None = None) -> Finge
             (np.square(rows.X[g] - m).sum(axis=0, dtype=float) for g, m in zip(groups, means, strict=True)),
             np.zeros(dim),
         )
-        scale = np.sqrt(squares / len(order)).astype(np.float32) if len(order) else np.ones(dim, np.float32)
+        scale = np.sqrt(squares / max(1, len(order))).astype(np.float32)
+        scale = np.maximum(scale, LEAST_SCALE * np.sqrt(np.square(scale).mean()))
     projections = _projections(dim) / np.where(scale > 0, scale, np.float32(1))[:, None]
     sketch = np.zeros((len(order), SKETCH_BITS // 8), np.uint8)
     first = 0

@@ -3,7 +3,7 @@
 Two series are near copies where more than half of the slices of the shorter one have a partner: each is the other's
 nearest, and their cosine exceeds 0.6. Which pairs of series are worth that comparison is found by sorting: sketches that
 agree in most bits agree in the bits from some byte on, so that sorted by these they lie side by side (Charikar, STOC 2002,
-section 3). Every slice is compared with the next few of other series in 32 such orders, never with all. What this finds
+section 3). Every slice is compared with the next few in 32 such orders, never with all. What this finds
 of changed copies of real patients, and among how many others, is measured by `python -m benchmarks copies`.
 """
 
@@ -104,7 +104,7 @@ def _counts(values: Ints) -> tuple[Ints, Ints]:
 def _meetings(sketch: NDArray[np.uint8], words: Words, group: NDArray[np.int32], first: int) -> Ints:
     """(2, m) slices of two groups that are alike and neighbours in the order of their bits from byte `first` on."""
     key = np.take(sketch, np.arange(first, first + 8) % _BYTES, axis=1).view(">u8")[:, 0].astype(np.uint64)
-    order = np.argsort(key)
+    order = np.argsort(key, kind="stable")
     found = [np.empty((2, 0), np.int64)]
     for start in range(0, len(order), _BLOCK):
         here = order[start : start + _BLOCK + NEXT]

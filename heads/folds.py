@@ -53,7 +53,7 @@ def patient_folds(
     group = np.unique([(groups or {}).get(p, p) for p in patients], return_inverse=True)[1]
     positives, negatives = (len(set(group[y == label])) for label in (1, 0))
     grouped = len(set(group)) < len(patients)
-    smaller, kind = min(positives, negatives), "groups of patients" if grouped else "patients"
+    smaller, kind = min(positives, negatives), "groups of patients who share images" if grouped else "patients"
     if folds < 2 or repeats < 1:
         raise ValueError(f"--folds {folds} --repeats {repeats}; expected at least 2 folds and 1 repeat")
     if smaller < 2:

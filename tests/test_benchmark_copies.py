@@ -50,7 +50,8 @@ def test_the_table_counts_what_was_found(monkeypatch: pytest.MonkeyPatch, capsys
     assert "| mirrored | 2 of 3 | 2 of 3 |" in printed
     assert "| gamma 0.9 | 3 of 3 | 3 of 3 |" in printed
     assert [line.partition(",")[0] for line in printed[:2]] == ["real patients", "made-up patients"]
-    assert printed[2].startswith("525 slices: ") and printed[2].endswith(" 0 pairs that are no copies")
+    assert printed[2] == "copies recognised by trainings of 1 of the patients: 26 of 27"
+    assert printed[5].startswith("525 slices: ") and printed[5].endswith(" 0 pairs that are no copies")
 
 
 def test_the_nearest_slices_of_two_patients_are_compared_without_their_means() -> None:

@@ -126,6 +126,29 @@ def test_few_slices_or_short_vectors_say_nothing_of_near_copies(n: int, dim: int
     assert found(table({"a": vectors(0, 8, 64), "b": vectors(0, 8, 64)}))[0].how == "near"
 
 
+def test_one_identical_slice_does_not_hide_a_near_copy() -> None:
+    x = vectors(0, 24)
+    digests = {p: [f"{k:016x}".ljust(32, "0") for k in range(first, first + 24)] for p, first in (("a", 0), ("b", 100))}
+    digests["b"][5] = digests["a"][5]
+    (pair,) = found(table({"a": x, "b": copy_of(x, 0.3)}, digests))
+    assert (pair.how, pair.of) == ("near", 24)
+    assert pair.n > 20
+    digests["b"] = digests["a"]
+    assert found(table({"a": x, "b": copy_of(x, 0.3)}, digests)) == [Pair("a", "b", "FLAIR", "exact", 24, 24)]
+
+
+def test_what_is_silent_in_few_patients_does_not_hide_a_copy_that_stirs_it() -> None:
+    """Half of the columns are constant in training, and a copy changes them by a hundredth of the others' spread."""
+    series = {f"p{k}": vectors(k, 24) for k in range(3)}
+    for x in series.values():
+        x[:, ::2] = 0
+    series["p0"][0, ::2] = 1e-4
+    stirred = copy_of(series["p1"], 0.1)
+    stirred[:, ::2] = 0.02 * np.random.default_rng(5).random((24, 64))
+    arrays = to_arrays({"FLAIR": fingerprint(table(series))})
+    assert [(p.a, p.b, p.how) for p in known_patients([table({"new": stirred})], arrays)] == [("new", "p1", "near")]
+
+
 def test_sequences_are_compared_each_with_itself() -> None:
     prints = {q: fingerprint(table({p: vectors(7)}, sequence=q)) for q, p in (("FLAIR", "a"), ("T2w", "b"))}
     assert duplicate_patients(prints) == []
@@ -181,6 +204,10 @@ def test_what_is_said() -> None:
     assert printed[0] == "  2 pairs of patients share images; each stays in one fold (1.2 s):"
     assert printed[-1].startswith("  LABEL CONFLICT: a is 1 and c is 0")
     assert sum("CONFLICT" in line for line in printed) == 1
+    picture = [Pair(f"a{k}", f"b{k}", "FLAIR", "exact", 1, 9) for k in range(20)]
+    printed = lines(picture, {f"{c}{k}": int(c == "a") for k in range(20) for c in "ab"}, 1)
+    assert sum("LABEL CONFLICT:" in line for line in printed) == 8
+    assert printed[-1] == "  and 12 more LABEL CONFLICTS, in run.json"
     assert lines([], labels, 0) == ["  no patient is a copy of another, by pixels or by features (0.0 s)"]
     many = [Pair("a", f"b{k}", "FLAIR", "near", 9, 9) for k in range(10)]
     printed = lines(many, {"a": 1} | {p.b: 1 for p in many}, 1)

@@ -95,9 +95,12 @@ def test_groups_stay_in_one_fold_of_every_repeat_and_folds_stay_stratified() -> 
 def test_a_group_counts_once_in_its_class() -> None:
     labels = {"a": 1, "b": 1, "c": 1, "d": 1} | {f"n{i}": 0 for i in range(9)}
     folds, note = patient_folds(labels, folds=4, repeats=1, seed=0, groups={"a": "g", "b": "g"})
-    assert note == "4 folds were asked for, but the smaller class has 3 groups of patients: 3 folds are used"
+    assert (
+        note
+        == "4 folds were asked for, but the smaller class has 3 groups of patients who share images: 3 folds are used"
+    )
     assert sorted(sum(labels[p] for p in f.test) for f in folds) == [1, 1, 2]
-    with pytest.raises(ValueError, match="1 positive and 9 negative groups of patients"):
+    with pytest.raises(ValueError, match="1 positive and 9 negative groups of patients who share images"):
         patient_folds(labels, folds=4, repeats=1, seed=0, groups=dict.fromkeys("abcd", "g"))
 
 
