@@ -91,11 +91,10 @@ class Soak:
         self.n_patients += 1
 
     def change(self) -> None:
-        """One more image in a series that is there."""
+        """One more image in a series that is there: another one under an old name is noticed by its size alone."""
         series = sorted(p for p in self.cohort.glob("*/*"))
-        self.image(
-            f"{series[int(self.rng.integers(len(series)))].relative_to(self.cohort)}/{self.rng.integers(99)}.png"
-        )
+        some = series[int(self.rng.integers(len(series)))]
+        self.image(f"{some.relative_to(self.cohort)}/{100 + len(list(some.iterdir()))}.png")
 
     def extract(self) -> None:
         """To the end, against a fresh extraction."""

@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -151,10 +151,15 @@ def _extend(
     _sweep(out)
     parts = out.with_name(out.name + ".parts")
     done = _done(out, parts, settings, accept_versions, summary.notes)
-    todo = [s for s in scans.series if done.get((s.patient, s.sequence), ("", out))[0] != s.fingerprint()]
+    todo: list[Series] = []
+    kept: list[Series] = []
+    for series in scans.series:
+        there = done.get((series.patient, series.sequence), ("", out))[0]
+        (kept if there == series.fingerprint() else todo).append(series)
     changed = [s for s in todo if (s.patient, s.sequence) in done]
     summary.notes += [f"{s.patient} {s.sequence}: its files changed on disk; extracted again" for s in changed]
-    summary.n_series_kept = len(scans.series) - len(todo)
+    summary.n_series_kept = len(kept)
+    summary.notes += _taken_as_unchanged(kept, out)
     stale = [p for p in scans.excluded if any(patient == p for patient, _ in done)]
     if stale:
         summary.notes.append(
@@ -193,6 +198,15 @@ def _extend(
     summary.seconds = time.monotonic() - started
     _describe(out, summary)
     return summary
+
+
+def _taken_as_unchanged(kept: Sequence[Series], out: Path) -> list[str]:
+    """A warning of series that have the names and sizes of before, and files that are newer than the cache."""
+    made = out.stat().st_mtime if out.exists() else np.inf
+    later = [f"{s.patient} {s.sequence}" for s in kept if s.written_after(made)]
+    words = "files were written after the cache, but have the names and sizes of before, so these series are taken as unchanged"
+    move = "if their content is another, extract to another --out"
+    return [f"warning: {words}: {some(later)}; {move}"] if later else []
 
 
 def without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

@@ -59,6 +59,11 @@ class Series:
             digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
+    def written_after(self, time: float) -> bool:
+        """Whether a file of it was written later than so many seconds since 1970."""
+        paths = (self.cohort / name for name in self.files)
+        return any(path.exists() and path.stat().st_mtime > time for path in paths)
+
 
 @dataclass
 class Scans:

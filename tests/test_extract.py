@@ -291,6 +291,27 @@ def test_a_changed_series_is_extracted_again(
     assert out.read_bytes() == (tmp_path / "fresh.h5").read_bytes()
 
 
+def test_another_file_under_an_old_name_is_warned_of_where_size_does_not_tell(
+    cohort: Path, tmp_path: Path, cheap_embedder: Any
+) -> None:
+    out = tmp_path / "f.h5"
+    run(cohort, out, cheap_embedder)
+    before = out.read_bytes()
+    assert not any("unchanged" in note for note in run(cohort, out, cheap_embedder).notes)
+    path = cohort / "2/FLAIR/Image-0.dcm"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    later = out.stat().st_mtime + 5
+    os.utime(path, (later, later))
+    summary = run(cohort, out, cheap_embedder)
+    assert summary.notes == [
+        "warning: files were written after the cache, but have the names and sizes of before, so these series are taken as "
+        "unchanged: 2 FLAIR; if their content is another, extract to another --out"
+    ]
+    assert (summary.n_series_new, out.read_bytes()) == (0, before)
+
+
 def test_unreadable_files_are_recorded_and_counted(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     (cohort / "2/FLAIR/Image-1.dcm").write_bytes(b"DOE^JANE" * 99)
     for k in range(4):
