@@ -18,8 +18,8 @@ How = Literal["exact", "near", "row"]
 
 TEST = (
     "Slices that are not blank were compared by the digest of their pixels (exact copies) and by the cosine of their "
-    "vectors (near copies: more than half of the slices have a partner; which series are worth it is found by sorting "
-    "sketches of the vectors); rows of a table by all their values."
+    "vectors (near copies: more than half of the slices have a partner; pairs of series to compare are proposed "
+    "by locality-sensitive hashing, so that a copy can be missed); rows of a table by all their values."
 )
 
 

@@ -86,10 +86,19 @@ def to_arrays(fingerprints: Mapping[str, Fingerprint]) -> dict[str, NDArray[Any]
 
 
 def from_arrays(arrays: Mapping[str, NDArray[Any]], sequence: str) -> Fingerprint | None:
-    """The inverse of `to_arrays` for one sequence; None where there is none of it."""
+    """The inverse of `to_arrays` for one sequence; None where there is none of it.
+
+    Raises ValueError where rows are not grouped by patient, in order.
+    """
     if f"{sequence}/digest" not in arrays:
         return None
-    return Fingerprint(**{name: arrays[f"{sequence}/{name}"] for name in Fingerprint.__dataclass_fields__})
+    f = Fingerprint(**{name: arrays[f"{sequence}/{name}"] for name in Fingerprint.__dataclass_fields__})
+    steps = np.diff(f.owner, prepend=0, append=max(0, len(f.patients) - 1)) if f.owner.ndim == 1 else np.array([-1])
+    if (steps < 0).any() or not len(f.owner) == len(f.digest) == len(f.sketch):
+        raise ValueError(
+            f"the fingerprint of {sequence} is damaged: its rows are not those of its patients in order; train again"
+        )
+    return f
 
 
 def _projections(dim: int) -> Floats:

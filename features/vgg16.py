@@ -36,6 +36,8 @@ BACKBONES = {
     "densenet121": Backbone("DenseNet121", "densenet", 1024),
     "efficientnetv2b0": Backbone("EfficientNetV2B0", "efficientnet_v2", 1280),
 }
+CAREFUL = ("vgg16", "vgg19")  # of 3 x 3 kernels; where most kernels have one tap, there is no sum to keep
+DIFFUSED = "bfloat16-diffused"  # what a cache says of them
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 MARGINS = ("auto", "skip", "compute")
 BATCH = {"CPU": 16, "GPU": 32}
@@ -81,7 +83,7 @@ class Embedder:
         self.device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         if precision == "auto":
             precision = "float16" if self.device == "GPU" else "float32"
-        if precision == "float32":
+        if precision in ("float32", "bfloat16"):  # the first convolution of the second is in float32 too
             tf.config.experimental.enable_tensor_float_32_execution(False)  # TF32 keeps 10 bits of the mantissa
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -89,8 +91,9 @@ class Embedder:
         self.precision = precision
         self.batch = batch or BATCH[self.device]
         model, kind, sha256, self.origin = _load(keras, backbone, weights, precision, seed, say)
-        if precision == "bfloat16":
+        if precision == "bfloat16" and backbone in CAREFUL:
             to_bfloat16(model)  # after the digest of the weights was taken
+            self.precision = DIFFUSED
         self.model = model  # (n, 224, 224, 3) preprocessed -> (n, 7, 7, dim)
         self.settings = {
             "backbone": backbone,

@@ -94,7 +94,7 @@ def load_embedder(settings: Mapping[str, Any], weights: str | None = None) -> Ma
         settings["backbone"],
         weights=weights or settings["weights"],
         preprocess=settings["preprocess"],
-        precision="float32" if "+" in settings["precision"] else settings["precision"],
+        precision="float32" if "+" in settings["precision"] else settings["precision"].partition("-")[0],
     )
 
 

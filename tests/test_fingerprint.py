@@ -104,3 +104,13 @@ def test_arrays_there_and_back() -> None:
     assert back is not None
     assert all(np.array_equal(getattr(back, name), value) for name, value in vars(f).items())
     assert from_arrays(arrays, "T1w") is None
+
+
+@pytest.mark.parametrize("owner", [[1, 0, 0], [0, 0, -1], [0, 1, 2], [0, 0, 2**30], [0, 0]])
+def test_a_fingerprint_of_a_file_whose_rows_are_out_of_order_is_refused(owner: list[int]) -> None:
+    f = fingerprint(table(np.random.default_rng(0).normal(size=(3, 80)), ["a", "a", "b"]))
+    arrays = to_arrays({"FLAIR": f})
+    assert from_arrays(arrays, "FLAIR") is not None
+    arrays["FLAIR/owner"] = np.array(owner, np.int32)
+    with pytest.raises(ValueError, match="fingerprint of FLAIR is damaged"):
+        from_arrays(arrays, "FLAIR")

@@ -34,6 +34,5 @@ def test_constants_are_those_that_made_the_times() -> None:
     assert row.ours == pytest.approx(3.0)
     assert row.note == "2.00 s + 3.00 s per 100,000 rows, at most 0 % off; 50 MiB + 1.00 KiB a row"
     row = growth._constants("dense", [(int(k), 2 + 3e-5 * k + 4e-10 * k**2, 50) for k in n])
-    assert not row.note.startswith("2.00 s + 3.00 s per 100,000 rows, at most 0 % off"), (
-        "what grows with the square is told"
-    )
+    off = int(row.note.partition("at most ")[2].partition(" %")[0])
+    assert off > 5, "what grows with the square is told"

@@ -9,7 +9,7 @@ import pytest
 
 from features import neighbours
 from features.fingerprint import Fingerprint
-from features.neighbours import HITS, LEAST_SLICES, NEXT, SHARE, near_copies
+from features.neighbours import LEAST_SLICES, NEXT, SHARE, near_copies
 
 
 def sketch(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -81,6 +81,16 @@ def test_the_copy_of_a_short_series_is_found_among_two_thousand_others() -> None
     assert list(near_copies(f := prints(series), f)) == [(1234, 2000)]
 
 
+def test_the_edges_of_blocks_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = prints(cohort(4))
+    whole = [neighbours._meetings(f.sketch, neighbours._words(f.sketch), f.owner, k) for k in range(32)]
+    monkeypatch.setattr(neighbours, "_BLOCK", 7)
+    cut = [neighbours._meetings(f.sketch, neighbours._words(f.sketch), f.owner, k) for k in range(32)]
+    for one, other in zip(whole, cut, strict=True):
+        assert sorted(map(tuple, one.T)) == sorted(map(tuple, other.T))
+    assert sum(len(one.T) for one in whole) > 100
+
+
 def test_slices_are_not_compared_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of comparisons is bounded by the slices, not by their square."""
     counted: Counter[str] = Counter()
@@ -116,9 +126,11 @@ def test_many_copies_of_one_patient_are_all_found_with_another() -> None:
 def test_a_few_alike_slices_are_not_enough_to_compare_series() -> None:
     rng = np.random.default_rng(5)
     a, b = rng.random((2, 40, 256)) < 0.5
-    for n, expected in ((HITS, []), (4, [(0, 1)])):
-        b[:n] = a[:n]
-        assert neighbours._alike(f := prints({"a": a, "b": b}), f) == expected, "a tenth of the shorter series"
+    for length, n, expected in ((40, 3, []), (40, 4, [(0, 1)]), (20, 2, []), (20, 3, [(0, 1)])):
+        other = b[:length].copy()
+        other[:n] = a[:n]
+        f = prints({"a": a[:length], "b": other})
+        assert neighbours._alike(f, f) == expected, f"{n} of {length}"
         assert near_copies(f, f) == {}
 
 

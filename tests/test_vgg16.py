@@ -127,20 +127,20 @@ def test_skipping_the_margins_gives_the_same_vectors_on_real_slices(
     expected = Embedder(weights=weights, precision=precision, margins="compute")(images)
     each = np.linalg.norm(skip(images) - expected, axis=1) / np.linalg.norm(expected, axis=1)
     assert skip._margins is not None
-    assert each.max() < (1e-6 if precision == "float32" else 3e-3)
+    assert each.max() < 1e-6
     if precision == "bfloat16":
         exact = vgg16(images)
         each = np.linalg.norm(expected - exact, axis=1) / np.linalg.norm(exact, axis=1)
         assert each.max() < 3e-3, "plainly rounded weights and intensities are off by up to 1.1e-2"
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 3e-3)])
+@pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 2e-3)])
 def test_lower_precision_stays_close(
     vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float
 ) -> None:
     grey = photographs[:1, :, :, 1]
     low = Embedder("vgg16", weights=weights, precision=precision)
-    assert low.precision == precision
+    assert low.precision == {"bfloat16": "bfloat16-diffused"}.get(precision, precision)
     assert 0 < relative(low(grey), vgg16(grey)) < tolerance
 
 
