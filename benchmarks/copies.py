@@ -2,8 +2,8 @@
 
 Every series of a cohort stands under its own name; of each FLAIR every second slice stands there again, changed. Others
 are made up around the real series: their mean at each height, and the deviations of one of them with other signs of the
-principal components, so that slices of two patients are as alike as those of real ones. Without MGMT_COHORT (a
-cohort folder; real scans are best) a phantom cohort is made. Weights as extract_features.py finds them, or MGMT_WEIGHTS.
+principal components (how alike they are is printed beside how alike real ones are). Series of fewer than 16 slices that are not
+blank are left out. Without MGMT_COHORT (cohort folders with : between them; real scans are best) a phantom cohort is made. Weights as extract_features.py finds them, or MGMT_WEIGHTS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from features.duplicates import known_patients
 from features.fingerprint import Fingerprint, fingerprint, to_arrays
-from features.neighbours import LEAST_SLICES, near_copies
+from features.neighbours import COSINE, LEAST_SLICES, near_copies
 from features.scans import find_scans
 from features.slices import prepare_series
 from features.table import Table
@@ -78,15 +78,15 @@ def changes() -> dict[str, Callable[[Images], Images]]:
     }
 
 
-def vectors(cohort: Path, weights: str) -> dict[str, Floats]:
+def vectors(cohorts: Sequence[Path], weights: str) -> dict[str, Floats]:
     """{name: (n, 512)} of every series, and of every copy under `change: name`; blank slices are left out."""
     from features.extract import without_repeats
     from features.vgg16 import Embedder
 
     embed = without_repeats(Embedder(weights=weights, precision="float32"))
     out = {}
-    for series in find_scans([cohort]).series:
-        options: dict[str, Any] = {"size": 224, "normalize": "slice", "resize": "pad", "plane": "any"}
+    for series in find_scans(cohorts).series:
+        options: dict[str, Any] = {"size": 224, "normalize": "series", "resize": "pad", "plane": "axial"}
         images = prepare_series(series, **options).pixels
         images = images[images.any(axis=(1, 2))]
         if len(images) < 2 * LEAST_SLICES:
@@ -128,11 +128,11 @@ def _stretched(x: Floats, n: int) -> Floats:
 
 
 def nearest(units: Sequence[NDArray[Any]]) -> tuple[float, float]:
-    """Median and 99th percentile of the cosine between a slice and the one most like it of another patient."""
+    """The cosine between a slice and the one most like it of another patient: median, and the share of slices above 0.6."""
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (u - u.mean(axis=0) for u in units)]
     best = [(a @ b.T).max(axis=1) for a in unit for b in unit if a is not b]
-    median, high = np.quantile(np.concatenate(best), [0.5, 0.99])
-    return float(median), float(high)
+    cosine = np.concatenate(best)
+    return float(np.median(cosine)), float((cosine > COSINE).mean())
 
 
 def table(series: Mapping[str, Floats]) -> Table:
@@ -194,14 +194,14 @@ def main() -> None:
             from features.phantom import make_phantom
 
             given = make_phantom(Path(folder), patients=8, slices=60, sequences=(SEQUENCE,))
-        series = vectors(Path(given), weights)
+        series = vectors([Path(name) for name in str(given).split(os.pathsep)], weights)
     real = fingerprint(table(series))
     originals = [x for name, x in series.items() if ": " not in name]
     others = Others(originals, real.scale)
     same = [np.asarray(x / others.spread) for name, x in series.items() if ": " not in name and name.endswith(SEQUENCE)]
     for who, units in (("real", same), ("made-up", [np.asarray(others.one() / others.spread) for _ in same])):
-        median, high = nearest(units)
-        print(f"{who} patients, nearest slices of two: cosine {median:.2f}, 99th percentile {high:.2f}")
+        median, above = nearest(units)
+        print(f"{who} patients, nearest slices of two: cosine {median:.2f}, above {COSINE} in {above:.1%}")
     for n in TRAININGS:
         right, of = recognised(series, n)
         print(f"copies recognised by trainings of {n} of the patients: {right} of {of}")

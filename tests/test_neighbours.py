@@ -109,7 +109,7 @@ def test_slices_are_not_compared_with_all_others(monkeypatch: pytest.MonkeyPatch
     assert 32 * NEXT * len(f.owner) < len(f.owner) ** 2 / 2
 
 
-def test_slices_that_are_all_the_same_end_too() -> None:
+def test_equal_slices_everywhere_are_no_copies_and_take_no_longer() -> None:
     """Fifty series of one and the same slice: only one of them can have a mutual partner in another."""
     one = sketch(np.random.default_rng(3), 1)
     f = prints({f"p{k}": np.repeat(one, 40, axis=0) for k in range(50)})
