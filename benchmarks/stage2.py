@@ -89,8 +89,8 @@ def _products() -> float:
     head = Dense()
     sizes = [DIM, *head.hidden, 1]
     weights = [a * b for a, b in itertools.pairwise(sizes)]
-    # Forward and for the weights; for the values that went in too, but for those of the table.
-    operations = 2 * (2 * sum(weights) + sum(weights[1:])) * ROWS * (FOLDS - 1) / FOLDS * FOLDS * EPOCHS
+    # Forward, gradients of the weights, and gradients of the inputs but for those of the first layer.
+    operations = 2 * (2 * sum(weights) + sum(weights[1:])) * ROWS * (FOLDS - 1) * EPOCHS
     x, w = np.ones((head.batch_size, DIM), np.float32), np.ones((DIM, sizes[1]), np.float32)
     n = 4000
     with threadpool_limits(1):
