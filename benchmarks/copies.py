@@ -3,7 +3,8 @@
 Every series of a cohort stands under its own name; of each FLAIR every second slice stands there again, changed. Others
 are made up around the real series: their mean at each height, and the deviations of one of them with other signs of the
 principal components (how alike they are is printed beside how alike real ones are). Series of fewer than 16 slices that are not
-blank are left out. Without MGMT_COHORT (cohort folders with : between them; real scans are best) a phantom cohort is made. Weights as extract_features.py finds them, or MGMT_WEIGHTS.
+blank are left out. Without MGMT_COHORT (cohort folders with : between them; real scans are best) a phantom cohort is made.
+Weights as extract_features.py finds them, or MGMT_WEIGHTS.
 """
 
 from __future__ import annotations

@@ -162,12 +162,12 @@ class Margins:
             return {k: tf.function(partial(convolve, padding=padding), input_signature=s) for k, s in specs.items()}
 
         self._convolve, self._convolve_whole = compiled("VALID"), compiled("SAME")
-        specs = [
+        signature = [
             tf.TensorSpec([None] * 4, dtype),
             tf.TensorSpec([1, None, None, None], dtype),
             tf.TensorSpec([4], tf.int32),
         ]
-        self._surround = tf.function(surround, input_signature=specs)
+        self._surround = tf.function(surround, input_signature=signature)
 
     @cached_property
     def _black(self) -> list[Any]:

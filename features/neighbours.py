@@ -3,8 +3,9 @@
 Two series are near copies where more than half of the slices of the shorter one have a partner: each is the other's
 nearest, and their cosine exceeds 0.6. Which pairs of series are worth that comparison is found by sorting: sketches that
 agree in most bits agree in the bits from some byte on, so that sorted by these they lie side by side: locality-sensitive
-hashing (Charikar, STOC 2002; Ravichandran et al., ACL 2005), with rotations by a byte for permutations. Every slice is compared with the next few in 32 such orders, never with all. What this finds
-of changed copies of real patients, and among how many others, is measured by `python -m benchmarks copies`.
+hashing (Charikar, STOC 2002; Ravichandran et al., ACL 2005), with rotations by a byte for permutations. Every slice is
+compared with the next few in 32 such orders, never with all. What this finds of changed copies of real patients, and among
+how many others, is measured by `python -m benchmarks copies`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def near_copies(a: Fingerprint, b: Fingerprint) -> dict[tuple[int, int], tuple[i
     """
     if not a.sketch.size or not b.sketch.size:
         return {}
-    words_a, words_b = _words(a.sketch), _words(b.sketch)
-    rows_a, rows_b = _rows(a), _rows(b)
+    words_a, rows_a = _words(a.sketch), _rows(a)
+    words_b, rows_b = (words_a, rows_a) if a is b else (_words(b.sketch), _rows(b))
     found = {}
-    for i, j in _alike(a, b):
+    for i, j in _alike(a, b, words_a if a is b else np.concatenate([words_a, words_b], axis=1)):
         differ = _differences(words_a[:, rows_a[i], None], words_b[:, None, rows_b[j]])
         best = differ.argmin(axis=1)
         here = np.arange(len(differ))
@@ -72,14 +73,14 @@ def _differences(mine: Words, theirs: Words) -> NDArray[np.uint16]:
     return out
 
 
-def _alike(a: Fingerprint, b: Fingerprint) -> list[tuple[int, int]]:
-    """The pairs of series, in order, of which enough slices found an alike one of the other."""
+def _alike(a: Fingerprint, b: Fingerprint, words: Words) -> list[tuple[int, int]]:
+    """The pairs of series, in order, of which enough slices found an alike one of the other; `words` : of both."""
     same = a is b
     sketch = a.sketch if same else np.concatenate([a.sketch, b.sketch])
     owner = a.owner if same else np.concatenate([a.owner, b.owner + np.int32(len(a.patients))])
     group = owner if same else (owner >= len(a.patients)).astype(np.int32)  # pairs lie in two of them
     lengths = np.bincount(owner)
-    words, n = _words(sketch), len(lengths)
+    n = len(lengths)
     hits = np.empty(0, np.int64)  # slice * n + patient in whose series it found something, each once
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy leaves the interpreter to the others
         for start in range(0, _BYTES, _AT_ONCE):

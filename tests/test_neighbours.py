@@ -130,7 +130,7 @@ def test_a_few_alike_slices_are_not_enough_to_compare_series() -> None:
         other = b[:length].copy()
         other[:n] = a[:n]
         f = prints({"a": a[:length], "b": other})
-        assert neighbours._alike(f, f) == expected, f"{n} of {length}"
+        assert neighbours._alike(f, f, neighbours._words(f.sketch)) == expected, f"{n} of {length}"
         assert near_copies(f, f) == {}
 
 
