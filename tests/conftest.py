@@ -51,37 +51,39 @@ def cheap_embedder() -> CheapEmbedder:
     return CheapEmbedder()
 
 
-@pytest.fixture
-def write_dicom() -> Callable[..., Path]:
-    """`write_dicom(path, pixels, **attributes)`: one uncompressed MR image; attributes set or (None) delete tags."""
+def save_dicom(path: Path, pixels: np.ndarray, **attributes: Any) -> Path:
+    """One uncompressed MR image of (rows, columns) or (frames, rows, columns); attributes set or (None) delete tags."""
     import pydicom
     from pydicom.dataset import FileDataset, FileMetaDataset
 
-    def write(path: Path, pixels: np.ndarray, **attributes: Any) -> Path:
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
-        meta.MediaStorageSOPInstanceUID = "1.2.3"
-        meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-        ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-        frames = 1 if pixels.ndim == 2 else len(pixels)
-        ds.Rows, ds.Columns = pixels.shape[-2:]
-        if frames > 1:
-            ds.NumberOfFrames = frames
-        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-        ds.BitsAllocated = ds.BitsStored = 8 * pixels.dtype.itemsize
-        ds.HighBit = ds.BitsStored - 1
-        ds.PixelRepresentation = int(pixels.dtype.kind == "i")
-        ds.PixelData = np.ascontiguousarray(pixels).tobytes()
-        ds["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
-        for name, value in attributes.items():
-            if value is None:
-                delattr(ds, name)
-            else:
-                setattr(ds, name, value)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ds.save_as(path, enforce_file_format=True)
-        return path
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    frames = 1 if pixels.ndim == 2 else len(pixels)
+    ds.Rows, ds.Columns = pixels.shape[-2:]
+    if frames > 1:
+        ds.NumberOfFrames = frames
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated = ds.BitsStored = 8 * pixels.dtype.itemsize
+    ds.HighBit = ds.BitsStored - 1
+    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
+    ds.PixelData = np.ascontiguousarray(pixels).tobytes()
+    ds["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
+    for name, value in attributes.items():
+        if value is None:
+            delattr(ds, name)
+        else:
+            setattr(ds, name, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds.save_as(path, enforce_file_format=True)
+    return path
 
-    return write
+
+@pytest.fixture
+def write_dicom() -> Callable[..., Path]:
+    """`save_dicom`, for tests that take it as a fixture."""
+    return save_dicom
