@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from doors.staging import staged
-from features import __version__
-from features.arguments import at_least
-from features.lock import held
-from features.stopping import exit_status, terminable
+from cli.options import typed
+from core import __version__
+from core.files import atomic_files
+from core.lock import file_lock
+from core.options import at_least
+from core.signals import exit_status, terminable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         help="map scores to probabilities for the calibration part, fitted on the other folds (default: none)",
     )
     p.add_argument(
-        "--replicates", type=at_least(1), default=2000, help="of the bootstrap over patients (default: 2000)"
+        "--replicates", type=typed(at_least(1)), default=2000, help="of the bootstrap over patients (default: 2000)"
     )
     p.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
     p.add_argument(
@@ -78,13 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check(args)
         given = list(argv) if argv is not None else None
-        with held(args.out):
+        with file_lock(args.out):
             if args.cache:
-                from doors.scoring import score
+                from cli.scoring import score
 
                 score(args, given)
             else:
-                with staged(args.out) as out:
+                with atomic_files(args.out) as out:
                     said = behind(args)(args, given, out)
                 print(said)
     except (ValueError, OSError) as error:
@@ -99,14 +100,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def behind(args: argparse.Namespace) -> Callable[[argparse.Namespace, list[str] | None, Path], str]:
     """The one of the things that this door writes to a folder."""
     if args.audit:
-        from doors.auditing import audit
+        from cli.auditing import audit
 
         return audit
     if args.explain:
-        from doors.explaining import explain
+        from cli.explaining import explain
 
         return explain
-    from doors.reporting import report
+    from cli.reporting import report
 
     return report
 

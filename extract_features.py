@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from features import __version__
-from features.arguments import at_least
-from features.stopping import exit_status, terminable
+from cli.options import typed
+from core import __version__
+from core.options import at_least
+from core.signals import exit_status, terminable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,13 +63,13 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--batch",
-        type=at_least(1),
+        type=typed(at_least(1)),
         metavar="N",
         help="slices per step of the network (default: 16 on a CPU, 32 on a GPU)",
     )
     p.add_argument(
         "--augment",
-        type=at_least(0),
+        type=typed(at_least(0)),
         default=0,
         metavar="N",
         help="store N random views of each slice too, for training only",
@@ -76,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="of the random views and of random weights (default: 0)")
     p.add_argument(
         "--workers",
-        type=at_least(0),
+        type=typed(at_least(0)),
         default=max(1, (os.cpu_count() or 1) - 1),
         metavar="N",
         help="decoding processes; 0 decodes in this one, which a broken file can crash (default: cores - 1)",
@@ -99,10 +100,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from tqdm import tqdm
 
-        from features.checking import try_to_open
+        from features.backbones.keras_applications import Embedder
+        from features.cache.isolated import try_to_open
         from features.extract import extract, summary_lines
-        from features.scans import SEQUENCES, find_scans, match_sequence
-        from features.vgg16 import Embedder
+        from features.scans.find import SEQUENCES, find_scans, match_sequence
 
         args.out.parent.mkdir(parents=True, exist_ok=True)
         if args.out.exists():

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from features import __version__
-from features.arguments import above_zero, at_least
-from features.lock import held
-from features.stopping import exit_status, terminable
+from cli.options import typed
+from core import __version__
+from core.aggregate import AGGREGATORS
+from core.lock import file_lock
+from core.options import above_zero, at_least
+from core.signals import exit_status, terminable
 
 PLANES = ("axial", "coronal", "sagittal", "unknown")
-AGGREGATORS = ("mean", "median", "max", "topk", "noisy-or", "logit-mean")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,17 +61,19 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--keep-blank", action="store_true", help="train and score on blank slices too")
     g.add_argument("--unit", default="slice", choices=("slice", "patient"), help="rows of the heads (default: slice)")
     g.add_argument(
-        "--aggregate", default="mean", choices=AGGREGATORS, help="slice scores to patient score (default: mean)"
+        "--aggregate", default="mean", choices=tuple(AGGREGATORS), help="slice scores to patient score (default: mean)"
     )
     g = p.add_argument_group("validation")
     g.add_argument(
         "--split", default="patient", choices=("patient", "slice"), help="slice is the notebook's split, which leaks"
     )
-    g.add_argument("--folds", type=at_least(2), help="default: 5")
-    g.add_argument("--repeats", type=at_least(1), help="default: 2, without which intervals are wider than need be")
+    g.add_argument("--folds", type=typed(at_least(2)), help="default: 5")
+    g.add_argument(
+        "--repeats", type=typed(at_least(1)), help="default: 2, without which intervals are wider than need be"
+    )
     g.add_argument(
         "--tune",
-        type=at_least(1),
+        type=typed(at_least(1)),
         metavar="N",
         help="try N configurations of each head on inner folds of every fold's training patients; report what they choose",
     )
@@ -80,13 +83,13 @@ def parser() -> argparse.ArgumentParser:
     )
     g.add_argument(
         "--jobs",
-        type=at_least(1),
+        type=typed(at_least(1)),
         default=os.cpu_count() or 1,
         help="folds fitted at once (default: all cores); results do not depend on it",
     )
     g.add_argument(
         "--permutations",
-        type=at_least(0),
+        type=typed(at_least(0)),
         metavar="N",
         help="shuffle the patients' labels N times and make everything again (default: 200 for the logistic head alone, none "
         "with --tune; a number counts for all heads; 0: none)",
@@ -103,17 +106,19 @@ def parser() -> argparse.ArgumentParser:
     )
     g.add_argument(
         "--demonstrate-leak",
-        type=at_least(2),
+        type=typed(at_least(2)),
         nargs="?",
         const=20,
         metavar="DRAWS",
         help="make no run, but compare slice split and patient split under DRAWS shuffles of the labels (20 if not said)",
     )
     g = p.add_argument_group("heads")
-    g.add_argument("--C", type=above_zero, default=0.01, help="inverse penalty of the logistic head (default: 0.01)")
+    g.add_argument(
+        "--C", type=typed(above_zero), default=0.01, help="inverse penalty of the logistic head (default: 0.01)"
+    )
     g.add_argument(
         "--hidden",
-        type=at_least(1),
+        type=typed(at_least(1)),
         nargs="+",
         default=[128, 64, 32, 16],
         help="layers of the dense head (default: 128 64 32 16)",
@@ -124,9 +129,9 @@ def parser() -> argparse.ArgumentParser:
         choices=("rmsprop", "adam", "sgd"),
         help="of the dense head (default: rmsprop)",
     )
-    g.add_argument("--learning-rate", type=above_zero, default=5e-4, help="of the dense head (default: 5e-4)")
-    g.add_argument("--batch-size", type=at_least(1), default=32, help="of the dense head (default: 32)")
-    g.add_argument("--epochs", type=at_least(1), default=50, help="of the dense head, at most (default: 50)")
+    g.add_argument("--learning-rate", type=typed(above_zero), default=5e-4, help="of the dense head (default: 5e-4)")
+    g.add_argument("--batch-size", type=typed(at_least(1)), default=32, help="of the dense head (default: 32)")
+    g.add_argument("--epochs", type=typed(at_least(1)), default=50, help="of the dense head, at most (default: 50)")
     p.add_argument("--version", action="version", version=__version__)
     return p
 
@@ -140,11 +145,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.learning_curve = [h for h in args.head or ["logistic"] if h != "dense"] or ["dense"]
     args.head = args.head or (["logistic"] if args.demonstrate_leak else ["dense", "logistic", "boosted"])
     try:
-        from doors.training import train
-        from heads.runs import recover
+        from cli.training import train
+        from core.files import recover
 
         check(args)
-        with held(args.out) as notes:
+        with file_lock(args.out) as notes:
             recover(args.out)
             for note in notes:
                 print(note, flush=True)

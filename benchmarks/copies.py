@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.duplicates import known_patients
-from features.fingerprint import Fingerprint, fingerprint, to_arrays
-from features.neighbours import COSINE, LEAST_SLICES, near_copies
-from features.scans import find_scans
-from features.slices import prepare_series
+from features.copies.duplicates import known_patients
+from features.copies.fingerprint import Fingerprint, fingerprint, to_arrays
+from features.copies.matching import COSINE, LEAST_SLICES, near_copies
+from features.scans.find import find_scans
+from features.scans.prepare import prepare_series
 from features.table import Table
 
 OTHERS = (0, 1_300, 13_000)
@@ -81,8 +81,8 @@ def changes() -> dict[str, Callable[[Images], Images]]:
 
 def vectors(cohorts: Sequence[Path], weights: str) -> dict[str, Floats]:
     """{name: (n, 512)} of every series, and of every copy under `change: name`; blank slices are left out."""
+    from features.backbones.keras_applications import Embedder
     from features.extract import without_repeats
-    from features.vgg16 import Embedder
 
     embed = without_repeats(Embedder(weights=weights, precision="float32"))
     out = {}

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import Row, in_turn, seconds
-from features.pool import decoded, keep_freed_memory
-from features.scans import Series
-from features.slices import prepare_series
+from features.scans.find import Series
+from features.scans.prepare import prepare_series
+from features.scans.workers import decoded, keep_freed_memory
 
 SLICES = {"raw": 120, "RLE": 60, "JPEG-LS": 40, "JPEG 2000": 24, "PNG": 60}
 SIDE = 512

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from features.checking import try_to_open
-from features.hdf5 import CODED, COLUMNS, Cache, SeriesRows, verify, write
-from features.scans import Skipped
+from features.cache.hdf5 import CODED, COLUMNS, Cache, SeriesRows, verify, write
+from features.cache.isolated import try_to_open
+from features.scans.find import Skipped
 
 SECONDS = 1.0  # an answer takes 0.02
 OUTCOMES = ("named", "refused", "unchanged", "hung", "crashed", "missed")

@@ -52,7 +52,7 @@ def file_of_ours() -> bytes:
     """A fitted head of 20 trees."""
     fitted, _ = Boosted(rounds=20).fit(X, Y, np.ones(len(Y)), patient=np.arange(len(Y)), seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        bundle.save(Path(folder, "h.npz"), Bundle(fitted, {"head": "boosted", "sequence": "FLAIR"}))
+        bundle.save_bundle(Path(folder, "h.npz"), Bundle(fitted, {"head": "boosted", "sequence": "FLAIR"}))
         return Path(folder, "h.npz").read_bytes()
 
 
@@ -74,7 +74,7 @@ def scores_of_file(content: bytes) -> np.ndarray:
     with tempfile.NamedTemporaryFile(suffix=".npz") as f:
         f.write(content)
         f.flush()
-        return bundle.load(Path(f.name)).fitted.scores(X)
+        return bundle.load_bundle(Path(f.name)).fitted.scores(X)
 
 
 def fuzz(

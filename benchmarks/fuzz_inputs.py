@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import children_mib
-from features.hdf5 import Cache, SeriesRows, verify, write
+from features.cache.hdf5 import Cache, SeriesRows, verify, write
 from features.labels import read_labels
-from features.pool import Limits, decoded
-from features.scans import Series, Skipped
-from features.slices import Images, prepare_series
+from features.scans.find import Series, Skipped
+from features.scans.prepare import Images, prepare_series
+from features.scans.workers import Limits, decoded
 
 SECRETS = (b"DOE^JANE", b"HOSPITAL-4711", b"19501231", b"1.2.840.99999.4.5.6")  # planted in the headers
 LIMITS = Limits(seconds=20, memory=1024**3)

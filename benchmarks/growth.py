@@ -38,7 +38,7 @@ class Synthetic:
 
     def load(self) -> Any:
         """The series: about half of the values are zero, and two columns know a little of the label."""
-        from features.hdf5 import CODED, COLUMNS, SeriesRows
+        from features.cache.hdf5 import CODED, COLUMNS, SeriesRows
 
         rng = np.random.default_rng(self.number)
         columns: dict[str, Any] = {c: np.ones(SERIES, t) for c, t in COLUMNS.items() if c not in CODED}
@@ -75,28 +75,28 @@ def part(name: str, folder: Path, rows: int) -> None:
     cache, n = folder / "f.h5", rows // SERIES
     if name == "extract":
         from features.extract import extract
-        from features.scans import find_scans
+        from features.scans.find import find_scans
 
         found = extract(find_scans([folder / "cohort"]), folder / "e.h5", embed=Tiles(), workers=os.cpu_count() or 1)
         assert found.n_slices_new == n * SERIES
     elif name == "publish":
-        from features.hdf5 import write
+        from features.cache.hdf5 import write
 
         series: Any = [Synthetic(k) for k in range(n)]
         write(cache, SETTINGS, series)
         (folder / "labels.csv").write_text("id,label\n" + "".join(f"{k:06d},{k % 2}\n" for k in range(n)))
     elif name == "verify":
-        from features.hdf5 import verify
+        from features.cache.hdf5 import verify
 
         assert verify(cache) == []
     else:
-        from features.table import load, open_source
+        from features.table import load_table, open_source
 
-        table = load(open_source(cache), "FLAIR")
+        table = load_table(open_source(cache), "FLAIR")
         assert table.X.shape == (n * SERIES, DIM)
         if name == "copies":
-            from features.duplicates import duplicate_patients
-            from features.fingerprint import fingerprint
+            from features.copies.duplicates import duplicate_patients
+            from features.copies.fingerprint import fingerprint
 
             assert duplicate_patients({"FLAIR": fingerprint(table)}) == []
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import Row, python, seconds
-from features import slices
-from features.scans import find_scans
+from features.scans import prepare
+from features.scans.find import find_scans
 
 ROUNDS, SLICES = 2, 200
 
@@ -37,9 +37,9 @@ def measure() -> list[Row]:
 def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
     from keras.applications.vgg16 import preprocess_input
 
+    from features.backbones.black_margins import Box, boxes, operations, stages_of
+    from features.backbones.keras_applications import Embedder
     from features.extract import without_repeats
-    from features.margins import Box, boxes, operations, stages_of
-    from features.vgg16 import Embedder
 
     flat = np.concatenate(images)
     filled = flat.any(axis=(1, 2))
@@ -100,7 +100,7 @@ def _matmul_rate(precision: str) -> float:
 
 def _batches(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
     """Slices per second of the whole network by precision and batch, on what TensorFlow sees."""
-    from features.vgg16 import Embedder
+    from features.backbones.keras_applications import Embedder
 
     flat = np.concatenate(images)
     flat = flat[flat.any(axis=(1, 2))]
@@ -120,8 +120,8 @@ def _batches(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
 
 def _door(cohort: Path, weights: str, folder: Path) -> list[Row]:
     """extract_features.py in a process of its own against its network alone, and its peak memory."""
+    from features.backbones.keras_applications import Embedder
     from features.extract import without_repeats
-    from features.vgg16 import Embedder
 
     sequence = "FLAIR"
     images = _slices(cohort, sequence, most=10**9)
@@ -171,7 +171,7 @@ def _slices(cohort: Path, sequence: str | None = None, most: int = SLICES) -> li
         if sum(map(len, out)) >= most:
             break
         options: dict[str, Any] = {"size": 224, "normalize": "series", "resize": "pad", "plane": "axial"}
-        out.append(slices.prepare_series(series, **options).pixels)
+        out.append(prepare.prepare_series(series, **options).pixels)
     return out
 
 

@@ -25,8 +25,8 @@ def _scores() -> tuple[np.ndarray, np.ndarray]:
 def _bootstrap() -> Row:
     from sklearn.metrics import roc_auc_score
 
-    from evaluation.intervals import bootstrap_weights
-    from evaluation.metrics import auc
+    from core.metrics import auc
+    from evaluation.statistics.intervals import bootstrap_weights
 
     y, s = _scores()
     classes = [np.flatnonzero(y == label) for label in (0, 1)]
@@ -51,7 +51,7 @@ def _bootstrap() -> Row:
 
 
 def _delong() -> Row:
-    from evaluation.delong import delong
+    from evaluation.statistics.delong import delong
 
     y, s = _scores()
 
@@ -79,12 +79,12 @@ def _permutations() -> Row:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from evaluation.patients import AGGREGATORS
-    from evaluation.permutation import rows_of
+    from core.aggregate import AGGREGATORS
+    from evaluation.report.performance.permutation import rows_of
     from features.table import Table
+    from heads.controls.permutation import logistic_scores, shuffled_labels
     from heads.folds import fold_matrix, patient_folds
     from heads.logistic import Logistic
-    from heads.permute import logistic_scores, shuffled_labels
 
     labels = labels_of()
     patients = sorted(labels)

@@ -16,22 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kstest, norm
 
-from evaluation import metrics
-from evaluation.compare import compare
-from evaluation.delong import delong_interval
-from evaluation.intervals import bootstrap_weights, cross_validated_auc, fold_auc, percentile_interval
-from evaluation.leakage import flag, measure
-from evaluation.patients import Prediction, aggregate, patient_predictions
-from evaluation.permutation import Shuffled, mean_fold_auc
-from evaluation.runs import Scored, group
+from core import metrics
+from core.aggregate import aggregate
+from core.predictions import Prediction, Scored, group_results, patient_predictions
+from evaluation.report.performance.permutation import Shuffled, mean_fold_auc
+from evaluation.statistics.compare import compare
+from evaluation.statistics.delong import delong_interval
+from evaluation.statistics.intervals import bootstrap_weights, cross_validated_auc, fold_auc, percentile_interval
+from evaluation.statistics.leak_demo import flag, measure
 from heads.boosted import Boosted
+from heads.controls.leak_demo import demonstrate
+from heads.controls.permutation import logistic_scores, shuffled_labels
 from heads.crossfit import cross_fit, patient_weights
 from heads.folds import fold_matrix, patient_folds, row_splits
-from heads.leakage import demonstrate
 from heads.logistic import Logistic
-from heads.nested import Nested
-from heads.permute import logistic_scores, shuffled_labels
-from heads.tune import Measures, tune
+from heads.search.nested import Nested
+from heads.search.tune import Measures, tune
 
 COLUMNS, REPLICATES = 20, 400
 NEW_PATIENTS = 6000
@@ -93,7 +93,7 @@ def cross_validate(cell: Cell, cohort: Cohort, seed: int, new: Cohort | None) ->
             for p, score, n in pooled
         ]
         truths.append(_true_auc(fitted, cell, new))
-    return group(predictions)[0], float(np.mean(truths))
+    return group_results(predictions)[0], float(np.mean(truths))
 
 
 def _true_auc(fitted: Any, cell: Cell, new: Cohort | None) -> float:
@@ -195,13 +195,13 @@ def one_selection(patients: int, sequences: int, effect: float, seed: int) -> tu
     splits = {q: row_splits(folds, t.patient, t.view) for q, t in tables.items()}
     results = cross_fit([Logistic()], list(tables.values()), labels, splits, seed=seed)
     plain = patient_predictions("simulated", results, tables, labels, "mean")
-    aucs = [fold_auc(s.y, s.scores, s.fold).auc for s in group(plain)]
+    aucs = [fold_auc(s.y, s.scores, s.fold).auc for s in group_results(plain)]
     measures = Measures(aggregate, metrics.auc, metrics.log_loss, metrics.youden_threshold)
     keys = {(q, "all"): t for q, t in tables.items()}
     choices = tune([Logistic()], keys, labels, folds, ["mean"], draws=2 * sequences, seed=seed, measures=measures)
-    nested = group(Prediction(*row) for row in Nested("simulated", choices, keys, labels, list(tables)).patient_rows())[
-        0
-    ]
+    nested = group_results(
+        Prediction(*row) for row in Nested("simulated", choices, keys, labels, list(tables)).patient_rows()
+    )[0]
     return max(aucs), fold_auc(nested.y, nested.scores, nested.fold).auc, float(np.mean(aucs))
 
 

@@ -119,8 +119,8 @@ class Soak:
 
     def damage(self) -> None:
         """A bit of a vector or column of a copy; verify names its patient, and repair and extraction bring it back."""
-        from features.hdf5 import COLUMNS, Cache, verify
-        from features.repair import repair
+        from features.cache.hdf5 import COLUMNS, Cache, verify
+        from features.cache.repair import repair
 
         self.extract()
         import h5py
@@ -146,7 +146,7 @@ class Soak:
 
     def merge(self) -> None:
         """The cache with an extraction of its first patients is the cache itself."""
-        from features.merge import merge
+        from features.cache.merge import merge
 
         self.extract()
         part, joined = self.folder / "part.h5", self.folder / "joined.h5"
@@ -198,7 +198,7 @@ class Soak:
     def extraction(self, out: Path, exclude: list[str] | None = None) -> None:
         """The extraction of the cohort to `out`."""
         from features.extract import extract
-        from features.scans import find_scans
+        from features.scans.find import find_scans
 
         extract(find_scans([self.cohort], exclude=exclude or []), out, embed=Tiles(), workers=0)
 
@@ -225,7 +225,7 @@ class Soak:
 
     def forked(self, work: Callable[[], None], stop: signal.Signals | None = None, within: float = 0.0) -> int:
         """The exit status of some work in a fork, which is sent a signal at a random time within so many seconds."""
-        from features.stopping import Terminated, terminable
+        from core.signals import Terminated, terminable
 
         start = time.monotonic()
         pid = os.fork()

@@ -157,7 +157,8 @@ def _load(folder: Path) -> Row:
             list(threads.map(lambda half: hashlib.blake2b(half.data), halves))
 
     ours, limit = (
-        statistics.median(seconds(call) for _ in range(7)) for call in (lambda: table.load(source, "FLAIR"), plain)
+        statistics.median(seconds(call) for _ in range(7))
+        for call in (lambda: table.load_table(source, "FLAIR"), plain)
     )
     return Row(f"load and check {LOADED} vectors", "s", ours, limit=limit, note="limit: read and hashed on two cores")
 
@@ -170,7 +171,7 @@ def _first_fold(cache: Path) -> tuple[Any, Any, Any]:
     from heads.folds import patient_folds, row_splits
 
     y_of = labels_of()
-    t = table.load(table.open_source(cache), "FLAIR")
+    t = table.load_table(table.open_source(cache), "FLAIR")
     folds, _ = patient_folds(y_of, folds=FOLDS, repeats=1, seed=0)
     return t, np.array([y_of[p] for p in t.patient]), row_splits(folds, t.patient, t.view)
 

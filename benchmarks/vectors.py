@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from features import hdf5
-from features.hdf5 import SeriesRows
+from features.cache import hdf5
+from features.cache.hdf5 import SeriesRows
 
 ROWS, PATIENTS, DIM = (
     43_000,

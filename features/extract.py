@@ -22,13 +22,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features import __version__, hdf5, slices
-from features.hdf5 import SeriesRows, Stored
-from features.lock import held
-from features.merge import JOINED, joined
-from features.pool import decoded
-from features.repair import loose_skipped
-from features.scans import Scans, Series, Skipped, natural_key, some
+from core import __version__
+from core.ids import natural_key
+from core.lock import file_lock
+from core.text import some
+from features.cache.hdf5 import Cache, SeriesRows, Stored, verify, write
+from features.cache.merge import JOINED, joined
+from features.cache.repair import loose_skipped
+from features.scans.find import Scans, Series, Skipped
+from features.scans.prepare import PREPROCESSING, Images, pixel_digest, prepare_series
+from features.scans.workers import decoded
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "pydicom", "pillow", "nibabel")
 
@@ -90,7 +93,7 @@ def extract(
     `strict` at the first file that cannot be used.
     """
     prepare = partial(
-        slices.prepare_series,
+        prepare_series,
         size=embed.settings["input_size"],
         normalize=normalize,
         resize=resize,
@@ -103,7 +106,7 @@ def extract(
         "precision": embed.precision,
         "dim": embed.dim,
         "dtype": dtype,
-        "preprocessing": slices.PREPROCESSING,
+        "preprocessing": PREPROCESSING,
         "normalize": normalize,
         "resize": resize,
         "plane": plane,
@@ -115,7 +118,7 @@ def extract(
     if strict and scans.skipped:
         first = scans.skipped[0]
         raise ValueError(f"--strict: {first.source}: {first.reason}")
-    with held(out) as notes:
+    with file_lock(out) as notes:
         return _extend(
             Summary(out, notes=notes),
             scans,
@@ -136,7 +139,7 @@ def _extend(
     scans: Scans,
     out: Path,
     settings: dict[str, Any],
-    prepare: Callable[[Series], slices.Images],
+    prepare: Callable[[Series], Images],
     embed: Embed,
     skip_blank_and_equal: bool,
     *,
@@ -185,7 +188,7 @@ def _extend(
                 series.patient, series.sequence, series.fingerprint(), embed.precision, vectors.astype(dtype), images.columns, images.skipped
             )  # fmt: skip
             part = parts / f"{_part_name(series)}.h5"
-            hdf5.write(part, settings, [rows])
+            write(part, settings, [rows])
             done[series.patient, series.sequence] = (rows.fingerprint, part)
             summary.n_series_new += 1
             summary.n_slices_new += len(vectors)
@@ -223,7 +226,7 @@ def without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.fl
             vectors[blank] = black[0]
         rows = np.flatnonzero(~blank)
         first: dict[bytes, int] = {}
-        same_as = np.array([first.setdefault(slices.pixel_digest(images[i]), int(i)) for i in rows], np.intp)
+        same_as = np.array([first.setdefault(pixel_digest(images[i]), int(i)) for i in rows], np.intp)
         kept = rows[same_as == rows]
         if len(kept):
             vectors[kept] = embed(images[kept])
@@ -233,7 +236,7 @@ def without_repeats(embed: Embed) -> Callable[[NDArray[np.uint8]], NDArray[np.fl
     return embed_unique
 
 
-def _oddities(images: slices.Images) -> list[str]:
+def _oddities(images: Images) -> list[str]:
     """What makes a series unlikely to be one scan, in words."""
     image = images.columns["view"] == 0
     plane, position = images.columns["plane"][image], images.columns["position"][image]
@@ -261,7 +264,7 @@ def _done(
             notes.append(f"warning: a part of an earlier run is damaged and is extracted again ({problem})")
             path.unlink()
             continue
-        with hdf5.Cache(path) as cache:
+        with Cache(path) as cache:
             _compare(path, cache.settings, settings, accept_versions, notes)
             for patient, sequence, fingerprint in zip(
                 cache.series["patient"], cache.series["sequence"], cache.series["fingerprint"], strict=True
@@ -273,7 +276,7 @@ def _done(
 def _unusable(part: Path) -> str:
     """The first problem of a part, "" if it is sound."""
     try:
-        return next(iter(hdf5.verify(part)), "")
+        return next(iter(verify(part)), "")
     except ValueError as error:
         return str(error)
 
@@ -309,7 +312,7 @@ def _records(out: Path, skipped: list[Skipped]) -> bool:
     """Whether `out` exists and tells of all that was skipped."""
     if not out.exists():
         return False
-    with hdf5.Cache(out) as cache:
+    with Cache(out) as cache:
         return set(skipped) <= set(cache.skipped)
 
 
@@ -327,20 +330,20 @@ def _publish(
     blocks: list[SeriesRows | Stored] = []
     with ExitStack() as published:
         for path in dict.fromkeys(p for _, p in done.values()):
-            cache = published.enter_context(hdf5.Cache(path))
+            cache = published.enter_context(Cache(path))
             found.append(cache.settings)
             keys = list(zip(cache.series["patient"], cache.series["sequence"], strict=True))
             blocks += [Stored(cache, k, reopen=path != out) for k, key in enumerate(keys) if done[key][1] == path]
             loose += [s for s in loose_skipped(cache) if s.patient not in here]
             if path != out:
                 cache.close()
-        hdf5.write(out, {**settings, **joined(found)}, blocks, loose)
+        write(out, {**settings, **joined(found)}, blocks, loose)
     if parts.exists():
         shutil.rmtree(parts)  # with what a killed run left half-written
 
 
 def _describe(out: Path, summary: Summary) -> None:
-    with hdf5.Cache(out) as cache:
+    with Cache(out) as cache:
         view = cache.column("view")
         keys = zip(cache.column("sequence")[view == 0], cache.column("plane")[view == 0], strict=True)
         summary.slices = Counter((str(s), str(p)) for s, p in keys)

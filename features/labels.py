@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import re
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.scans import patient_number, some
+from core.ids import match_ids
+from core.tables import read_csv
+from core.text import some
 
 PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subject")
 LABEL_COLUMNS = ("MGMT_value", "MGMT", "label")
@@ -45,42 +43,6 @@ class Join:
     without_scans: list[str]
     lines: list[str]
     question: str  # what 1 and 0 stand for
-
-
-def read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header and (line number, cells) of a CSV file (also .gz; comma, semicolon or tab; with or without BOM).
-
-    Cells are stripped; blank lines are passed over.
-
-    Raises ValueError for a file that is no UTF-8 text, is empty, or has a row of another length than the header.
-    """
-    if not path.exists():
-        raise ValueError(f"{str(path)!r} does not exist; expected a CSV file")
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = raw.decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        swapped = path.suffix in (".h5", ".hdf5")
-        why = "it looks like a cache; features come first, then labels" if swapped else type(error).__name__
-        raise ValueError(f"{str(path)!r} is not a readable UTF-8 CSV file ({why})") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-        lines = [(reader.line_num, [c.strip() for c in row]) for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"{str(path)!r} is not well-formed CSV ({error})") from None
-    lines = [(number, row) for number, row in lines if any(row)]
-    if len(lines) < 2:
-        raise ValueError(f"{str(path)!r} holds {len(lines)} lines; expected a header and at least one row")
-    header, rows = lines[0][1], lines[1:]
-    for number, row in rows:
-        if len(row) != len(header):
-            raise ValueError(f"{str(path)!r}, row {number}: {len(row)} cells; the header has {len(header)}")
-    twice = {c for c in header if header.count(c) > 1}
-    if twice:
-        raise ValueError(f"{str(path)!r} has the column {sorted(twice)[0]!r} twice; columns need names of their own")
-    return header, rows
 
 
 def read_labels(
@@ -125,34 +87,6 @@ def parse_labels(
     """
     parse, meaning = _parser(path, column, [cell for _, cell in cells], positive, negative)
     return [None if cell.lower() in MISSING_WORDS else parse(cell, number) for number, cell in cells], meaning
-
-
-def match_ids(patients: Iterable[str], names: Iterable[str], where: str) -> dict[str, str]:
-    """{patient: the name that stands for it in `where`}, as written or else by number; patients without one are absent.
-
-    Raises ValueError where a number stands for several ids, or two patients match one name.
-    """
-    patients, names = list(patients), list(names)
-    written, by_number, mine = set(names), _by_number(names), _by_number(patients)
-    matched: dict[str, str] = {}
-    for patient in patients:
-        number = patient_number(patient)
-        if patient in written:
-            matched[patient] = patient
-        elif number is not None and number in by_number:
-            if len(by_number[number]) > 1 or len(mine[number]) > 1:
-                raise ValueError(
-                    f"the patient number {number} is ambiguous: {mine[number]} among the features, {by_number[number]} in "
-                    f"{where}; write the ids alike"
-                )
-            matched[patient] = by_number[number][0]
-    owners: dict[str, str] = {}
-    for patient, name in matched.items():
-        if owners.setdefault(name, patient) != patient:
-            raise ValueError(
-                f"the patients {owners[name]!r} and {patient!r} both match {name!r} in {where}; write the ids alike"
-            )
-    return matched
 
 
 def join(patients: Iterable[str], labels: Labels) -> Join:
@@ -260,11 +194,3 @@ def _column(path: Path, header: Sequence[str], name: str | None, usual: Sequence
             f"{str(path)!r} has none of the columns {', '.join(usual)}; name one with {flag} (it has {', '.join(header[:12])})"
         )
     return found[0]
-
-
-def _by_number(patients: Iterable[str]) -> dict[int, list[str]]:
-    out: dict[int, list[str]] = {}
-    for p in patients:
-        if (number := patient_number(p)) is not None:
-            out.setdefault(number, []).append(p)
-    return out

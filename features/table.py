@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.checking import try_to_open
-from features.hdf5 import COLUMNS, Cache, file_sha256
-from features.labels import match_ids, read_csv
-from features.scans import SEQUENCES, match_sequence, natural_key
+from core.files import file_sha256
+from core.ids import match_ids, natural_key
+from core.predictions import TABLE
+from core.tables import read_csv
+from features.cache.hdf5 import COLUMNS, Cache
+from features.cache.isolated import try_to_open
+from features.scans.find import SEQUENCES, match_sequence
 
 MISSING_CELLS = ("", "na", "nan", "n/a")
 DIGEST = COLUMNS["pixel_digest"]
-CSV_SEQUENCE = "table"  # what a CSV of features is called where a sequence name is expected
 
 
 @dataclass
@@ -84,7 +86,7 @@ def open_source(path: Path) -> Source:
             path,
             True,
             [str(p) for p in table.patient],
-            [CSV_SEQUENCE],
+            [TABLE],
             {"table_columns": len(table.columns)},
             file_sha256(path),
         )
@@ -125,10 +127,10 @@ def read_table(path: Path) -> Table:
             bad = 1 + int(np.argmax(np.isinf(X[i])))
             raise ValueError(f"{where}, column {header[bad]!r}: {row[bad]!r} is infinite or too large for float32")
     patient = np.array(ids, object)
-    return Table(CSV_SEQUENCE, X, patient, np.zeros(len(ids), np.int16), patient.copy(), columns=header[1:])
+    return Table(TABLE, X, patient, np.zeros(len(ids), np.int16), patient.copy(), columns=header[1:])
 
 
-def load(
+def load_table(
     source: Source,
     sequence: str,
     *,
@@ -241,7 +243,7 @@ def named_sequences(names: Sequence[str]) -> list[str]:
     """Sequence names as users write them -> as the cache has them. Raises ValueError for an unknown one."""
     out: list[str] = []
     for name in names:
-        sequence = match_sequence(name) or (name if name == CSV_SEQUENCE else None)
+        sequence = match_sequence(name) or (name if name == TABLE else None)
         if sequence is None:
             raise ValueError(f"--sequence {name!r}; expected some of {', '.join(SEQUENCES)}")
         out.append(sequence)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.text import some
 from heads.boosted import FittedBoosted
 from heads.crossfit import Fitted
 from heads.dense import FittedDense
@@ -40,7 +41,7 @@ class Bundle:
     fingerprint: dict[str, NDArray[Any]] = field(default_factory=dict)  # of its training patients; empty in older files
 
 
-def save(path: Path, bundle: Bundle) -> None:
+def save_bundle(path: Path, bundle: Bundle) -> None:
     """Write a bundle; `path` must not exist yet."""
     about = {"format": FORMAT, "format_version": VERSION, **bundle.about}
     text = np.frombuffer(json.dumps(about, sort_keys=True).encode(), np.uint8)
@@ -49,7 +50,7 @@ def save(path: Path, bundle: Bundle) -> None:
         np.savez(f, allow_pickle=False, about=text, **marks, **bundle.fitted.arrays())
 
 
-def load(path: Path) -> Bundle:
+def load_bundle(path: Path) -> Bundle:
     """Read a bundle; nothing in the file is executed. Raises ValueError where it is no bundle of a known version."""
     try:
         arrays = read_npz(path)
@@ -140,15 +141,11 @@ def check_disjoint(about: dict[str, Any], patients: Iterable[str], copies: Seque
     patients : by their ids; copies : under other names, in words
     """
     known = sorted(patients)
-    named = [f"{len(known)} of these patients ({_some(known, ', ')})"] if known else []
+    named = [f"{len(known)} of these patients ({some(known)})"] if known else []
     if copies:
-        named.append(f"{len(copies)} under another name ({_some(copies, '; ')})")
+        named.append(f"{len(copies)} under another name ({some(copies, comma='; ')})")
     if named:
         raise ValueError(
             f"{about['head']} on {about['sequence']} was trained on {' and '.join(named)}; "
             "its scores for them mean nothing. Leave them out, or pass --allow-trained."
         )
-
-
-def _some(names: Sequence[str], comma: str, most: int = 8) -> str:
-    return comma.join(names[:most]) + (f"{comma}and {len(names) - most} more" if len(names) > most else "")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stand_ins import CheapEmbedder
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -20,29 +21,6 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the real data folder ../shared, which is not here")
     return SHARED
-
-
-class CheapEmbedder:
-    """A deterministic stand-in for the network: mean intensities of 4 x 4 tiles, (n, 16) float32."""
-
-    dim = 16
-    precision = "float32"
-
-    def __init__(self) -> None:
-        self.settings: dict[str, Any] = {
-            "backbone": "tiles",
-            "weights": "custom",
-            "weights_sha256": "0" * 64,
-            "preprocess": "unit",
-            "input_size": 224,
-            "pooling": "tile mean",
-        }
-        self.n_images = 0
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        self.n_images += len(images)
-        tiles = images.reshape(len(images), 4, 56, 4, 56).astype(np.float32)
-        return tiles.mean(axis=(2, 4)).reshape(len(images), 16) / 255
 
 
 @pytest.fixture

@@ -23,14 +23,15 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import CheapEmbedder  # noqa: E402
+from stand_ins import CheapEmbedder  # noqa: E402
 
+from core.files import recover  # noqa: E402
+from core.lock import file_lock  # noqa: E402
 from features.extract import extract  # noqa: E402
-from features.lock import held  # noqa: E402
-from features.scans import find_scans  # noqa: E402
+from features.scans.find import find_scans  # noqa: E402
 from heads.bundle import Bundle  # noqa: E402
 from heads.logistic import FittedLogistic  # noqa: E402
-from heads.runs import recover, write_run  # noqa: E402
+from heads.run_writer import write_run  # noqa: E402
 from heads.standardise import Standardiser  # noqa: E402
 
 # The functions with which a phase begins.
@@ -43,8 +44,8 @@ PHASES = {
 
 # What the doors import late, and their forks would import anew each time. None of it starts a thread.
 DOOR_MODULES = (
-    "joblib", "scipy.stats", "sklearn.linear_model", "sklearn.preprocessing", "heads.permute", "heads.tune", "features.shortcuts",
-    "evaluation.summary", "evaluation.report", "evaluation.strata", "evaluation.stability", "evaluation.calibration_section",
+    "joblib", "scipy.stats", "sklearn.linear_model", "sklearn.preprocessing", "heads.controls.permutation", "heads.search.tune", "features.acquisition",
+    "evaluation.report.verdict", "evaluation.report.html", "evaluation.report.performance.subgroups", "evaluation.report.performance.stability", "evaluation.report.performance.calibration",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
 )  # fmt: skip
 
@@ -69,7 +70,7 @@ def do_extract(out: str, cohort: str, log: str, workers: int = 0) -> None:
 
 def do_run(out: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    with held(Path(out)):
+    with file_lock(Path(out)):
         recover(Path(out))
         about = {"head": "logistic", "sequence": "FLAIR"}
         head = FittedLogistic(Standardiser(np.zeros(4), np.ones(4)), rng.normal(size=4), 0.5)
@@ -79,11 +80,11 @@ def do_run(out: str, seed: int) -> None:
 
 def do_door(out: str, arguments: list[str], door: str = "train_head", said: str = os.devnull) -> int:
     """A command with the cheap embedder; what it prints is in `said`. Its exit status."""
-    import features.vgg16
+    import features.backbones.keras_applications
 
     embedder = CheapEmbedder()
     embedder.device, embedder.origin = "CPU", "the tests"  # type: ignore[attr-defined]
-    features.vgg16.Embedder = lambda *_, **__: embedder  # type: ignore[assignment, misc]
+    features.backbones.keras_applications.Embedder = lambda *_, **__: embedder  # type: ignore[assignment, misc]
     main = importlib.import_module(door).main
     with (
         Path(said).open("w") as f,

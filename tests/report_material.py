@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.assess import Assessment, assess
-from evaluation.compare import compare_all
-from evaluation.figures import Drawing
-from evaluation.patients import Prediction
-from evaluation.report import write_html
-from evaluation.runs import Run, group
-from evaluation.sections import Section
+from core.predictions import Prediction, group_results
+from evaluation.read_run import Run
+from evaluation.report.figures import Drawing
+from evaluation.report.html import write_html
+from evaluation.report.section import Section
+from evaluation.statistics.assess import Assessment, assess
+from evaluation.statistics.compare import compare_all
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LEAK = "LEAKS: 2 of 3 test patients are also in training"
@@ -65,7 +65,7 @@ def a_run(
         **ORIGIN,
         "command": ["train_head.py", patient],
     }  # fmt: skip
-    scored = group(predictions)
+    scored = group_results(predictions)
     return Run(Path("runs") / name, name, about, scored, scored[:1], [])
 
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from conftest import ROOT, SHARED, CheapEmbedder, save_dicom
+from conftest import ROOT, SHARED, save_dicom
 from PIL import Image
+from stand_ins import CheapEmbedder
 
 # --- adapters: all that these tests know of the project's modules --------------------------------------
 
@@ -28,15 +29,15 @@ DOORS = {
     "extract": "extract_features",
     "train": "train_head",
     "evaluate": "evaluate",
-    "features": "features.__main__",
+    "features": "cli.cache",
 }  # module with a main([...]) -> exit status
-NETWORK = ("features.vgg16", "Embedder")  # what stage 1 and --explain embed with
+NETWORK = ("features.backbones.keras_applications", "Embedder")  # what stage 1 and --explain embed with
 
 
 def prepared(cohort: Path, **options: Any) -> Iterator[tuple[str, np.ndarray, dict[str, np.ndarray], list[str]]]:
     """Per series of a cohort: its name, pixels (n, 224, 224) uint8, columns {name: (n,)}, and what was skipped and why."""
-    from features.scans import find_scans
-    from features.slices import prepare_series
+    from features.scans.find import find_scans
+    from features.scans.prepare import prepare_series
 
     for series in find_scans([cohort]).series:
         made = prepare_series(

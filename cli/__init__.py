@@ -1,0 +1,1 @@
+"""What a door calls: options in, one call, a summary out; the only place that prints."""

@@ -1,0 +1,143 @@
+"""`python -m features VERB`: look into a cache, check it, keep what is intact, join caches, leave out copies; make a phantom."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """The verbs."""
+    p = argparse.ArgumentParser(prog="python -m features", description=__doc__)
+    verbs = p.add_subparsers(dest="verb", required=True)
+    info = verbs.add_parser("info", help="print what is inside a cache")
+    info.add_argument("cache", type=Path)
+    info.add_argument("--skipped", action="store_true", help="list every skipped file with its reason")
+    verify = verbs.add_parser("verify", help="check a cache against itself; exit status 1 if it is damaged")
+    verify.add_argument("cache", type=Path)
+    repair = verbs.add_parser("repair", help="copy what is intact, and list what to extract again")
+    repair.add_argument("cache", type=Path)
+    merge = verbs.add_parser("merge", help="join caches that were extracted apart with the same settings")
+    merge.add_argument("cache", type=Path, nargs="+")
+    dedupe = verbs.add_parser(
+        "dedupe", help="name patients that are a copy of another, and leave them out of a new cache"
+    )
+    dedupe.add_argument("cache", type=Path)
+    dedupe.add_argument(
+        "--out", type=Path, metavar="NEW.h5", help="the cache to make; must be new (default: only name them)"
+    )
+    for verb in (repair, merge):
+        verb.add_argument("--out", type=Path, required=True, metavar="NEW.h5", help="the cache to make; must be new")
+    phantom = verbs.add_parser("phantom", help="make a cohort with known answers")
+    phantom.add_argument("out", type=Path)
+    phantom.add_argument("--patients", type=int, default=24, help="default: 24")
+    phantom.add_argument(
+        "--effect",
+        type=float,
+        default=1.0,
+        help="distance of the classes in standard deviations, 0 for none (default: 1)",
+    )
+    phantom.add_argument("--seed", type=int, default=0, help="default: 0")
+    phantom.add_argument("--slices", type=int, default=24, help="of each series (default: 24)")
+    phantom.add_argument("--sequence", nargs="+", default=["FLAIR", "T1w", "T1wCE", "T2w"], help="default: all four")
+    phantom.add_argument(
+        "--shortcut",
+        type=int,
+        default=0,
+        metavar="N",
+        help="plant a signal that is not anatomy: N more slices in each series of a positive (default: 0, none)",
+    )
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; 0 if all is well, 1 for a damaged cache, 2 for wrong input."""
+    args = parser().parse_args(argv)
+    try:
+        if args.verb == "info":
+            print("\n".join(info_lines(args.cache, args.skipped)))
+        elif args.verb == "verify":
+            from features.cache.isolated import verify_apart
+
+            problems = verify_apart(args.cache)
+            print("\n".join(map(_printable, problems)) if problems else f"{args.cache}: sound")
+            return 1 if problems else 0
+        elif args.verb == "repair":
+            from features.cache.repair import repair
+
+            n, lost = repair(args.cache, args.out)
+            print(f"{args.out}: {n} series are intact, {len(lost)} must be extracted again")
+            print("\n".join(f"  {_printable(words)}" for words in lost), end="\n" if lost else "")
+            print(
+                f"next: python extract_features.py COHORT --out {args.out}, with the settings of before, fills the gaps"
+            )
+        elif args.verb == "merge":
+            from features.cache.merge import merge
+
+            n, alike = merge(args.cache, args.out)
+            print(
+                f"{args.out}: {n} series of {len(args.cache)} caches; {alike} stood in several, alike, and are kept once"
+            )
+        elif args.verb == "dedupe":
+            from features.cache.dedupe import copies, dedupe
+
+            removed, kept = dedupe(args.cache, args.out) if args.out else copies(args.cache)
+            print(
+                f"patients that are a copy of another: {len(removed)}{f', left out of {args.out}' if args.out else ''}"
+            )
+            told = [f"  {patient}: a copy of {original} ({what})" for patient, (original, what) in removed.items()]
+            told += [f"  kept, though they share images: {pair}" for pair in kept]
+            print("\n".join(map(_printable, told)), end="\n" if told else "")
+        else:
+            from features.phantom import ideal_auc, make_phantom
+
+            folder = make_phantom(
+                args.out,
+                patients=args.patients,
+                effect=args.effect,
+                seed=args.seed,
+                slices=args.slices,
+                sequences=tuple(args.sequence),
+                shortcut=args.shortcut,
+            )
+            best = f"{ideal_auc(args.effect):.3f}"
+            planted = f" by anatomy; positives have {args.shortcut} more slices" if args.shortcut else ""
+            print(f"{folder}: {args.patients} patients; the best possible AUC is {best}{planted}")
+    except (ValueError, OSError) as error:
+        print(f"python -m features: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()  # names that are no UTF-8 print too
+
+
+def info_lines(path: Path, skipped: bool = False) -> list[str]:
+    """A cache in words."""
+    from features.cache.hdf5 import Cache
+    from features.cache.isolated import try_to_open
+
+    try_to_open(path)
+    with Cache(path) as cache:
+        view = cache.column("view")
+        brain = cache.column("brain_fraction")[view == 0]
+        lines = [f"{path}: {cache.n} rows of {cache.dim} ({int((view > 0).sum())} of them augmented views)"]
+        lines += [f"  {k}: {v}" for k, v in sorted(cache.settings.items())]
+        lines.append(f"  content digest: {cache.content_digest}")
+        lines.append(
+            f"  {len(set(cache.series['patient']))} patients, {len(cache.series['patient'])} series, {int((brain == 0).sum())} blank slices"
+        )
+        counts = Counter(zip(cache.column("sequence")[view == 0], cache.column("plane")[view == 0], strict=True))
+        lines += [f"  {sequence:6} {plane:9} {n:7} slices" for (sequence, plane), n in sorted(counts.items())]
+        lines.append(f"  {len(cache.skipped)} skipped")
+        if skipped:
+            lines += [f"    {s.source}: {s.reason}" for s in cache.skipped]
+    return list(map(_printable, lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Dataclasses of options -> argparse, and back."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from core.options import Option, default_of, options_of
+
+T = TypeVar("T")
+
+
+def add_options(parser: argparse.ArgumentParser, *classes: type) -> None:
+    """Add an argument for each field of the dataclasses; fields of one group stand together in the help."""
+    groups: dict[str, Any] = {"": parser}
+    for cls in classes:
+        for f, about in options_of(cls):
+            if about.group not in groups:
+                groups[about.group] = parser.add_argument_group(about.group)
+            _add(groups[about.group], f.name, about, default_of(f))
+
+
+def _add(group: Any, name: str, about: Option, default: Any) -> None:
+    if default is False:
+        group.add_argument(_flag(name, about), dest=name, action="store_true", help=about.help)
+        return
+    choices = about.choices() if callable(about.choices) else about.choices
+    settings: dict[str, Any] = {"help": about.help, "metavar": about.metavar, "default": default}
+    if choices:
+        settings["choices"] = tuple(choices)
+    if about.parse is not None:
+        settings["type"] = typed(about.parse)
+    if about.const is not None:
+        settings |= {"nargs": "?", "const": about.const}
+    if about.many:
+        settings["nargs"] = "+"
+    if about.positional:
+        group.add_argument(
+            name, **{**settings, "nargs": "*" if about.many and default == [] else settings.get("nargs")}
+        )
+    else:
+        group.add_argument(_flag(name, about), dest=name, required=False, **settings)
+
+
+def _flag(name: str, about: Option) -> str:
+    return about.flag or f"--{name.replace('_', '-')}"
+
+
+def typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`parse` as argparse wants it: its ValueError is the message."""
+
+    def typed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return typed
+
+
+def options_from(cls: type[T], given: argparse.Namespace) -> T:
+    """The dataclass of what was given on the command line."""
+    return cls(**{f.name: getattr(given, f.name) for f, _ in options_of(cls)})

@@ -1,0 +1,120 @@
+"""Files that are there whole or not at all: written under a temporary name, synced, renamed."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text to a temporary name, sync and rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("w", newline="", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_files(out: Path) -> Iterator[Path]:
+    """`with staged(out) as folder`: files written to `folder` take their places in `out` when the block is done.
+
+    If the block fails, `out` stays as it was. For whoever alone may write `out` now; a kill in the midst of the renames leaves
+    whole files of both. Other files in `out` are left alone.
+    """
+    folder = out / ".unfinished"
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed process
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        for written in sorted(p for p in folder.rglob("*") if p.is_file()):
+            place = out / written.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            written.replace(place)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            out.rmdir()  # only where nothing is in it
+
+
+@contextmanager
+def atomic_directory(out: Path) -> Iterator[Path]:
+    """`with published(out) as folder`: a temporary folder beside `out`, synced and renamed to it when the block is done.
+
+    What was there before is replaced in one step where the system can exchange two folders (Linux, not on every file system),
+    else in two, between which `recover` knows the way back. If the block fails it stays, and the temporary folder goes.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        for written in [*temporary.rglob("*"), temporary]:
+            _sync(written)
+        if out.exists() and _exchanged(temporary, out):
+            pass
+        elif out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
+            out.rename(old / out.name)
+            try:
+                temporary.rename(out)
+            except BaseException:
+                (old / out.name).rename(out)
+                raise
+            finally:
+                shutil.rmtree(old)
+        else:
+            temporary.rename(out)
+        _sync(out.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover(out: Path) -> None:
+    """Put back what a killed process was about to replace, and delete what it left half-written beside `out`.
+
+    For whoever alone may write `out` now.
+    """
+    if not out.parent.is_dir():
+        return
+    left = re.compile(rf"\.{re.escape(out.name)}\.[a-z0-9_]{{8}}\.(tmp|old)")
+    stumps = [p for p in out.parent.iterdir() if left.fullmatch(p.name)]
+    for old in stumps:
+        if old.suffix == ".old" and (old / out.name).exists() and not out.exists():
+            (old / out.name).rename(out)
+    for stump in stumps:
+        shutil.rmtree(stump)
+
+
+def _exchanged(a: Path, b: Path) -> bool:
+    """Exchange two names in one step (renameat2 of Linux); False, and nothing done, where that cannot be."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return renameat2 is not None and renameat2(here, os.fsencode(a), here, os.fsencode(b), exchange) == 0
+
+
+def _sync(path: Path) -> None:
+    """Make a file's or folder's content survive a power cut (fsync)."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

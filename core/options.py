@@ -1,0 +1,91 @@
+"""Options as the fields of a dataclass: the command line, run.json, the documentation and Python read the same ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a field is asked for on a command line.
+
+    help : a sentence without a full stop; parse : text -> value, raises ValueError; choices : the values allowed, or a function
+    that gives them when they are asked for, so that what is registered later is among them; many : several values;
+    const : what the flag alone stands for; group : title of its part of the help; flag : where it is not `--name`
+    positional : given by its place, not by a flag
+    """
+
+    help: str
+    parse: Callable[[str], Any] | None = None
+    choices: Sequence[str] | Callable[[], Sequence[str]] | None = None
+    metavar: str | None = None
+    many: bool = False
+    const: Any = None
+    group: str = ""
+    flag: str = ""
+    positional: bool = False
+
+
+def option(default: Any = MISSING, help: str = "", *, factory: Callable[[], Any] | None = None, **about: Any) -> Any:
+    """A dataclass field with its `Option`; `factory` makes a default that is no plain value, such as a list."""
+    metadata = {"option": Option(help, **about)}
+    if factory is not None:
+        return field(default_factory=factory, metadata=metadata)
+    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+
+
+def options_of(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Option]]:
+    """The fields that have an `Option`, in order."""
+    for f in dataclasses.fields(cls):
+        if "option" in f.metadata:
+            yield f, f.metadata["option"]
+
+
+def default_of(f: dataclasses.Field[Any]) -> Any:
+    """The default of a field, None where it has none."""
+    if f.default_factory is not MISSING:
+        return f.default_factory()
+    return None if f.default is MISSING else f.default
+
+
+def as_json(options: Any) -> dict[str, Any]:
+    """The options of a dataclass as run.json keeps them: paths as texts, nested options flat."""
+    return {f.name: _plain(getattr(options, f.name)) for f in dataclasses.fields(options)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def at_least(lowest: int) -> Callable[[str], int]:
+    """Parses whole numbers from `lowest` up."""
+
+    def whole_number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest:
+            raise ValueError(f"expected a whole number of at least {lowest}, got {text!r}")
+        return value
+
+    return whole_number
+
+
+def above_zero(text: str) -> float:
+    """Parses finite numbers above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(f"expected a number above 0, got {text!r}")
+    return value

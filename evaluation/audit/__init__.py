@@ -1,0 +1,1 @@
+"""Somebody else's predictions: leaks and optimism. Nothing else imports it."""

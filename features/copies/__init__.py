@@ -1,0 +1,1 @@
+"""One patient under two ids, found by the images."""

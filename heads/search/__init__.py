@@ -1,0 +1,1 @@
+"""Configurations that are drawn, and chosen on inner folds."""

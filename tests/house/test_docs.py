@@ -1,0 +1,65 @@
+"""What exists is documented: every option, every HDF5 name, every column, every file at the top."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+import evaluate
+import extract_features
+import train_head
+from cli import cache as features_main
+from evaluation.report.performance import permutation
+from evaluation.statistics.leak_demo import LEAK_COLUMNS
+from features.cache import hdf5
+from heads import run_writer
+from heads.controls import learning_curve
+from heads.search import trials
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+FORMATS = (ROOT / "FORMATS.md").read_text()
+
+
+def options(parser: argparse.ArgumentParser) -> list[str]:
+    found = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [o for sub in action.choices.values() for o in options(sub)]
+        found += [o for o in action.option_strings if o.startswith("--") and o not in ("--help", "--version")]
+    return found
+
+
+@pytest.mark.parametrize("door", [extract_features, train_head, evaluate, features_main], ids=lambda d: d.__name__)
+def test_every_option_is_in_the_readme(door) -> None:
+    missing = [o for o in options(door.parser()) if not re.search(rf"`{o}[ `]", README)]
+    assert missing == []
+
+
+def test_every_option_of_the_readme_exists() -> None:
+    known = {o for door in (extract_features, train_head, evaluate, features_main) for o in options(door.parser())}
+    named = set(re.findall(r"^\| `(--[a-zA-Z-]+)", README, re.MULTILINE))
+    assert named and named <= known
+
+
+def test_every_hdf5_name_is_in_formats() -> None:
+    names = [f"/rows/{c}" for c in hdf5.COLUMNS] + [f"/names/{c}" for c in hdf5.CODED]
+    names += [
+        f"/series/{c}" for c in ("patient", "sequence", "first_row", "n_rows", "fingerprint", "precision", "digest")
+    ]
+    names += [f"/skipped/{c}" for c in ("patient", "sequence", "source", "reason")] + ["/features"]
+    assert [n for n in names if f"`{n}`" not in FORMATS] == []
+
+
+def test_every_column_is_in_formats() -> None:
+    columns = {
+        *run_writer.PREDICTION_COLUMNS,
+        *run_writer.SLICE_COLUMNS,
+        *run_writer.CURVE_COLUMNS,
+        run_writer.WARNING_COLUMN,
+    }
+    columns |= {*trials.LEDGER_COLUMNS, *learning_curve.LEARNING_COLUMNS, *LEAK_COLUMNS, *permutation.COLUMNS}
+    assert sorted(c for c in columns if f"`{c}`" not in FORMATS) == []
