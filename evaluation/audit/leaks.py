@@ -40,7 +40,7 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
         )
     if f.contradictory:
         words.append(
-            f"{len(f.contradictory)} patients have both labels ({some(f.contradictory)}). They are left out of the figures; if the "
+            f"{len(f.contradictory)} patients have both labels ({some(sorted(f.contradictory), 6)}). They are left out of the figures; if the "
             "label belongs to slides and not to patients, this audit's figures do not apply."
         )
     if f.shortened:
@@ -52,7 +52,7 @@ def rows_section(f: Foreign, same: Sequence[Sequence[str]], notes: Sequence[str]
         )
     if same:
         words.append(
-            f"{len(same)} groups of ids differ only in zeros or a prefix and count as different patients ({some(map(' and '.join, same))}). "
+            f"{len(same)} groups of ids differ only in zeros or a prefix and count as different patients ({some(sorted(map(' and '.join, same)), 6)}). "
             "Write the ids alike if they are the same."
         )
     if f.copies:
@@ -85,7 +85,7 @@ def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
     findings += [*_training(compared, splits, f, unclear, says_leak), *_validation(splits, f)]
     assert compared or not any("No leak found" in w for w in findings)
     if stopped := _all(s.train & s.val for s in splits):
-        findings.append(f"{len(stopped)} validation patients are also in training ({some(stopped)}).")
+        findings.append(f"{len(stopped)} validation patients are also in training ({some(sorted(stopped), 6)}).")
     leaked, test = _all(s.leaked for s in splits), _all(s.test for s in splits)
     if (often := often_tested(splits)) and not leaked:
         findings.append(
@@ -96,7 +96,15 @@ def leak_section(splits: Sequence[Split], f: Foreign, unclear: bool) -> Section:
         "Fold", "Training", "Validation", "Test", "Test in training", "Test in validation", "Test in training: who",
     )  # fmt: skip
     table = [
-        (s.name, len(s.train), len(s.val), len(s.test), len(s.leaked), len(s.selected), some(s.leaked) or "nobody")
+        (
+            s.name,
+            len(s.train),
+            len(s.val),
+            len(s.test),
+            len(s.leaked),
+            len(s.selected),
+            some(sorted(s.leaked), 6) or "nobody",
+        )
         for s in splits
     ]
     keys = ("name", "train", "val", "test", "test_in_training", "test_in_validation")
@@ -122,18 +130,18 @@ def _training(
     out = []
     if leaked and unclear:
         out.append(
-            f"NOT CLEAR: {len(leaked)} of {len(tested)} test patients are in more than one fold ({some(leaked)}). If these are the folds of one "
+            f"NOT CLEAR: {len(leaked)} of {len(tested)} test patients are in more than one fold ({some(sorted(leaked), 6)}). If these are the folds of one "
             "cross-validation, they were also in training; if they are repeats, they may not have been. A column repeat would tell."
         )
     elif leaked:
         assumed = any(s.assumed and s.leaked for s in compared)
         basis = ", since their rows lie in several folds and the other folds train" * assumed
         out.append(
-            f"LEAKS: {len(leaked)} of {len(tested)} test patients are also in training{basis} ({some(leaked)}). {KNOWN}"
+            f"LEAKS: {len(leaked)} of {len(tested)} test patients are also in training{basis} ({some(sorted(leaked), 6)}). {KNOWN}"
         )
     if trained:
         out.append(
-            f"LEAKS: {len(trained)} of {len(scored)} patients with scores are in training and in no test set ({some(trained)}). {KNOWN}"
+            f"LEAKS: {len(trained)} of {len(scored)} patients with scores are in training and in no test set ({some(sorted(trained), 6)}). {KNOWN}"
         )
     if out or (says_leak and not compared):
         return out
@@ -191,7 +199,7 @@ def _validation(splits: Sequence[Split], f: Foreign) -> list[str]:
         )
     elif selected:
         out.append(
-            f"{len(selected)} test patients are also in validation ({some(selected)}): whatever was chosen there, such as the epoch, was "
+            f"{len(selected)} test patients are also in validation ({some(sorted(selected), 6)}): whatever was chosen there, such as the epoch, was "
             "partly chosen on the test."
         )
     if f.reported != "test":
