@@ -9,17 +9,29 @@ import pytest
 from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
-from evaluation.audit.measures import Scores, best_of, figures, scores_of
-from evaluation.audit.reader import Foreign
+from core.question import LabelQuestion
+from evaluation.audit.files.foreign import Foreign
+from evaluation.audit.results.best import best_of
+from evaluation.audit.results.measures import figures
+from evaluation.audit.results.scores import NoFolds, Scores, scores_of
 
 
 def foreign(patient, y, score, *, model=None, repeat=None, fold=None, part=None) -> Foreign:
     n = len(patient)
     blank = [""] * n
     return Foreign(
-        "p", {}, "q", [str(p) for p in patient], blank, model or blank, repeat or blank, fold or blank, part or blank,
-        np.asarray(y, int), np.asarray(score, float),
-    )  # fmt: skip
+        name="p",
+        columns={},
+        question=LabelQuestion("q"),
+        patient=[str(p) for p in patient],
+        slide=blank,
+        model=model or blank,
+        repeat=repeat or blank,
+        fold=fold or blank,
+        part=part or blank,
+        y=np.asarray(y, int),
+        score=np.asarray(score, float),
+    )
 
 
 def cohort(n: int, seed: int = 0, effect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -187,17 +199,17 @@ def test_scores_that_are_no_probabilities_keep_their_auc_by_fold() -> None:
 
 
 @pytest.mark.parametrize(("fold", "reason"), [
-    (["0"] * 40, "the rows that count name no folds, or one"),
-    ([str(i % 2) for i in range(40)], "no fold has both classes"),
-    ([str(i // 8) for i in range(40)], ""),
+    (["0"] * 40, NoFolds.NOT_TWO),
+    ([str(i % 2) for i in range(40)], NoFolds.ONE_CLASS),
+    ([str(i // 8) for i in range(40)], None),
 ])  # fmt: skip
-def test_why_there_is_no_auc_by_fold(fold: list[str], reason: str) -> None:
+def test_why_there_is_no_auc_by_fold(fold: list[str], reason: NoFolds | None) -> None:
     y, score = cohort(40)
     (s,) = scores_of(foreign(range(40), y, score, fold=fold))
     found = figures(s, replicates=10)
-    assert (found.no_folds, np.isnan(found.fold_auc)) == (reason, bool(reason))
+    assert (found.no_folds, np.isnan(found.fold_auc)) == (reason, reason is not None)
     (twice,) = scores_of(foreign([*range(40), 0], [*y, 0], [*score, 0.0], fold=[*fold, "x"]))
-    assert twice.no_folds == "patients lie in several folds of one repeat"
+    assert twice.no_folds is NoFolds.SEVERAL_EACH
 
 
 def test_the_best_by_fold_is_the_auc_by_fold_and_ties_count_as_reached() -> None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.tables import read_csv
-from evaluation.audit.reader import Foreign, plain, read_predictions
-from features.labels import parse_labels
+from core.question import LabelQuestion
+from evaluation.audit.files.columns import Named, plain
+from evaluation.audit.files.foreign import Foreign, Warned
+from evaluation.audit.files.reader import read_predictions
 
 CLAM = ",slide_id,Y,Y_hat,p_0,p_1\n0,s1,1.0,0.0,0.7,0.3\n1,s2,0.0,1.0,0.2,0.8\n"
 STAMP = "PATIENT,isMSIH,pred,isMSIH_MSIH,isMSIH_nonMSIH,loss\nA,MSIH,MSIH,0.9,0.1,0.1\nB,nonMSIH,MSIH,0.6,0.4,0.9\n"
 
 
-def read(folder: Path, text: str, *, positive=None, negative=None, encoding="utf-8", **options) -> Foreign:
+def read(folder: Path, text: str, *, encoding="utf-8", slides=None, **named: str | None) -> Foreign:
     path = folder / "p.csv"
     path.write_text(text, encoding=encoding)
-    header, rows = read_csv(path)
-    parse = partial(parse_labels, path, positive=positive, negative=negative)
-    return read_predictions("p.csv", header, rows, parse, **options)
+    return read_predictions(path, Named(**named), slides)
 
 
 def test_clam_as_it_is(tmp_path: Path) -> None:
@@ -121,7 +119,7 @@ def test_names_are_compared_without_case_and_signs() -> None:
 
 def test_options_name_columns(tmp_path: Path) -> None:
     text = "patient,who,label,truth,score,logit\np,q,1,0,0.9,-4\n"
-    f = read(tmp_path, text, patient_column="who", label_column="truth", score_column="logit")
+    f = read(tmp_path, text, patient="who", label="truth", score="logit")
     assert (f.patient, f.y.tolist(), f.score.tolist()) == (["q"], [0], [-4.0])
 
 
@@ -129,11 +127,11 @@ def test_options_name_columns(tmp_path: Path) -> None:
     ("a,label,score\n1,1,1\n", {}, "no column of patient ids.*--patient-column.*it has a, label, score"),
     ("patient,b,score\n1,1,1\n", {}, "no column of labels.*--label-column"),
     ("patient,label,pred\n1,1,1\n", {}, "no column of scores.*--score-column"),
-    ("patient,label,score\n1,1,1\n", {"score_column": "x"}, "no column 'x' \\(--score-column\\)"),
-    ("patient,label,score\n1,1,1\n", {"label_column": "x"}, "no column 'x' \\(--label-column\\)"),
+    ("patient,label,score\n1,1,1\n", {"score": "x"}, "no column 'x' \\(--score-column\\)"),
+    ("patient,label,score\n1,1,1\n", {"label": "x"}, "no column 'x' \\(--label-column\\)"),
     ("slice,label,score\n1,1,0\n1,0,0\n2,1,0\n", {}, "no column of patients; 'slice' has 2 values in 3 rows, 1 of them with both labels"),
     ("slice,label,score\n" + "".join(f"{i % 2},{i % 2},{i}\n" for i in range(22)), {}, "'slice' has 2 values in 22 rows and cannot"),
-    ("patient,label,score\n1,1,1\n", {"fold_column": "x"}, "no column 'x' \\(--fold-column\\)"),
+    ("patient,label,score\n1,1,1\n", {"fold": "x"}, "no column 'x' \\(--fold-column\\)"),
     ("patient,label,score\n,1,1\n", {}, "row 2: the patient id is blank"),
     ("slide,label,score\n,1,1\n", {}, "row 2: the slide id is blank"),
     ("patient;label;score\n1;1;0,5\n", {}, "row 2: the score '0,5'.*decimals with a point"),
@@ -152,22 +150,29 @@ def test_slides_that_models_and_folds_repeat_stay_patients(tmp_path: Path) -> No
     assert (f.own_slides, f.units, len(set(f.patient))) == (60, "slides", 3)
     rows = "slice,label,score\n" + "s,1,0.5\n" * 30 + "t,0,0.5\n"
     assert read(tmp_path, rows).units == "slices", "rows that are written again count once"
-    named = read(tmp_path, rows + "s,0,0.5\n", patient_column="slice")
+    named = read(tmp_path, rows + "s,0,0.5\n", patient="slice")
     assert named.patient[0] == "s", "who names the column knows what it holds"
 
 
 def test_what_was_not_read_is_told_and_a_column_of_folds_can_be_named(tmp_path: Path) -> None:
     text = "patient,label,score,Cross-Val Fold,n\np,1,0.5,3,9\n"
     assert read(tmp_path, text).unused == ("Cross-Val Fold", "n")
-    f = read(tmp_path, text, fold_column="Cross-Val Fold")
+    f = read(tmp_path, text, fold="Cross-Val Fold")
     assert (f.fold, f.columns["fold"], f.unused) == (["3"], "Cross-Val Fold", ("n",))
 
 
-def test_the_word_that_was_taken_for_positive_is_said(tmp_path: Path) -> None:
+def test_the_word_that_was_taken_for_positive_is_kept(tmp_path: Path) -> None:
     f = read(tmp_path, "patient,label,score\np,Methylated,0.5\nq,unmethylated,0.5\nr,methylated,1\n")
-    assert (
-        f.question
-        == "label 'Methylated' or 'methylated' against 'unmethylated' ('Methylated' or 'methylated' was taken for positive)"
+    assert f.question == LabelQuestion("label", "'Methylated' or 'methylated'", "'unmethylated'")
+    assert f.positive_assumed
+    f = read(tmp_path, "patient,label,score\np,1,0.5\nq,0.0,0.5\n")
+    assert (f.question, f.positive_assumed) == (LabelQuestion("label"), False)
+    f = read(tmp_path, STAMP, positive="MSIH")
+    assert (f.question, f.positive_assumed) == (LabelQuestion("isMSIH", "'MSIH'", "'nonMSIH'"), False)
+
+
+def test_a_leak_that_the_file_tells_of_is_a_fact(tmp_path: Path) -> None:
+    text = (
+        "patient,label,score,warning\np,1,0.5,LEAKS: 2 of 2\nq,0,0.5,LEAKS: 2 of 2\nr,0,0.5,\ns,0,0.5,TRAINED ON: 1\n"
     )
-    assert read(tmp_path, "patient,label,score\np,1,0.5\nq,0.0,0.5\n").question == "label 1 against 0"
-    assert read(tmp_path, STAMP, positive="MSIH").question.startswith("isMSIH 'MSIH' against")
+    assert read(tmp_path, text).warnings == (Warned("LEAKS: 2 of 2", True), Warned("TRAINED ON: 1", False))

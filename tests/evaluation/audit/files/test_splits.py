@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.tables import read_csv
-from evaluation.audit.reader import Foreign
-from evaluation.audit.splits import Split, distinct, often_tested, read_slides, read_splits, splits_of
+from core.question import LabelQuestion
+from evaluation.audit.files.foreign import Foreign
+from evaluation.audit.files.split_files import read_slides, read_splits
+from evaluation.audit.files.splits import Split, distinct, often_tested, splits_of
 
 CLAM = ",train,val,test\n0,a,d,e\n1,b,,f\n2,c,,a\n"
 CLAM_BOOL = (
@@ -21,7 +22,7 @@ CLAM_BOOL = (
 
 def of(path: Path, text: str) -> list[Split]:
     path.write_text(text)
-    return read_splits(path, read_csv)
+    return read_splits(path)
 
 
 def parts(s: Split) -> tuple[set[str], set[str], set[str]]:
@@ -30,9 +31,12 @@ def parts(s: Split) -> tuple[set[str], set[str], set[str]]:
 
 def predictions(rows: list[tuple], columns: tuple[str, ...]) -> Foreign:
     """Rows of (patient, slide, model, repeat, fold, part)."""
-    cells = [list(c) for c in zip(*rows, strict=True)]
-    n = len(rows)
-    return Foreign("p", dict.fromkeys(columns, "x"), "q", *cells, np.zeros(n, int), np.ones(n))
+    names = ("patient", "slide", "model", "repeat", "fold", "part")
+    cells = {name: list(c) for name, c in zip(names, zip(*rows, strict=True), strict=True)}
+    y, score = np.zeros(len(rows), int), np.ones(len(rows))
+    return Foreign(
+        name="p", columns=dict.fromkeys(columns, "x"), question=LabelQuestion("q"), y=y, score=score, **cells
+    )
 
 
 @pytest.mark.parametrize(("name", "text"), [("splits_0.csv", CLAM), ("splits_0_bool.csv", CLAM_BOOL)])
@@ -101,15 +105,15 @@ def test_what_is_no_split_file(text: str, message: str, tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     for name in ("x.csv", "x.json"):
         with pytest.raises(ValueError, match="does not exist"):
-            read_splits(tmp_path / name, read_csv)
+            read_splits(tmp_path / name)
 
 
 def test_a_table_of_slides(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("FILENAME,PATIENT\ns1.h5,a\ns2.h5,a\n")
-    assert read_slides(tmp_path / "t.csv", read_csv) == {"s1": "a", "s2": "a"}
+    assert read_slides(tmp_path / "t.csv") == {"s1": "a", "s2": "a"}
     (tmp_path / "t.csv").write_text("a,PATIENT\n1,2\n")
     with pytest.raises(ValueError, match="needs a column of slides and one of patients"):
-        read_slides(tmp_path / "t.csv", read_csv)
+        read_slides(tmp_path / "t.csv")
 
 
 def test_renaming_ids_to_patients_shows_the_leak() -> None:
