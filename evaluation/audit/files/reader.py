@@ -89,7 +89,7 @@ def read_predictions(path: Path, named: Named | None = None, slides: Mapping[str
         warning=table.find(WARNING_COLUMNS),
     )
     words = None if named.positive is not None else _words_for_numbers(header[label], cells, labels)
-    question = words or LabelQuestion.from_json(meaning)
+    question = words or LabelQuestion.from_json(str(meaning))
     foreign = _foreign(table, columns, labels, question, slides or {})
     foreign.positive_assumed = words is not None
     return foreign
