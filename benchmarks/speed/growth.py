@@ -144,7 +144,7 @@ def _command(name: str, folder: Path, rows: int) -> list[str]:
     if name == "evaluate":
         run = next(folder / h for h in HEADS if (folder / h).exists())
         return ["evaluate.py", str(run), "--out", str(folder / "report")]
-    return ["-m", "benchmarks.growth", name, str(folder), str(rows)]
+    return ["-m", "benchmarks.speed.growth", name, str(folder), str(rows)]
 
 
 def _constants(name: str, found: Sequence[tuple[int, float, float]]) -> Row:

@@ -111,7 +111,7 @@ def _permutations() -> Row:
     ours_s = seconds(ours)
     loop()
     peer = PERMUTATIONS / FEW * seconds(loop)
-    note = f"scores agree to 1e-3 (tests/test_permute.py); peer: {FEW} permutations times {PERMUTATIONS / FEW:g}"
+    note = f"scores agree to 1e-3 (tests/heads/controls/test_permutation.py); peer: {FEW} permutations times {PERMUTATIONS / FEW:g}"
     return Row(
         f"{PERMUTATIONS} label permutations of the logistic head, patients as rows",
         "s",

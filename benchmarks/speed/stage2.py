@@ -43,7 +43,7 @@ def _door(folder: Path, *options: str) -> tuple[float, float]:
 
 def _heads(folder: Path) -> list[Row]:
     cache, labels = cohort(folder)
-    peer = json.loads(python("-m", "benchmarks.stage2", "peer", str(cache))[2].splitlines()[-1])
+    peer = json.loads(python("-m", "benchmarks.speed.stage2", "peer", str(cache))[2].splitlines()[-1])
     together, peak = _door(folder, *PLAIN)
     with (folder / "run" / "curves.csv").open(newline="") as f:
         epochs = sum(1 for _ in csv.DictReader(f))
@@ -72,7 +72,7 @@ def _heads(folder: Path) -> list[Row]:
         if head == "dense":
             note += f"; {epochs} epochs in all, of the peer {peer['epoch']:.2f} s each"
         rows.append(Row(f"{head} head alone", "s", apart[head], naive, naive / apart[head], note=note))
-    fixed = python("-m", "benchmarks.stage2", "fixed", str(cache))[0]
+    fixed = python("-m", "benchmarks.speed.stage2", "fixed", str(cache))[0]
     naive = peer["start"] + FOLDS * (peer["compile"] + EPOCHS * peer["whole epoch"])
     note = f"no early stopping; of the peer {peer['whole epoch']:.2f} s each; start and load included; limit: its products on two cores"
     question = f"dense head, {FOLDS} folds x {EPOCHS} epochs"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fuzz_inputs import mutant
+from benchmarks.faults.fuzz_inputs import mutant
 from heads import bundle
 from heads.boosted import Boosted
 from heads.bundle import Bundle

@@ -1,6 +1,6 @@
 """One bit of every byte of a small cache turned over in turn: `verify` names a problem, or what the cache says is unchanged.
 
-`python -m benchmarks flips` tries every byte; `python -m benchmarks.flips N SEED` tries N of them drawn at random, and prints JSON.
+`python -m benchmarks flips` tries every byte; `python -m benchmarks.faults.flips N SEED` tries N of them drawn at random, and prints JSON.
 Flips are tried in forks of this process, since HDF5 itself hangs or crashes on some damaged structures; `python -m features
 verify` looks at a cache in a process of its own for the same reason.
 """
