@@ -89,7 +89,17 @@ def cross_validate(cell: Cell, cohort: Cohort, seed: int, new: Cohort | None) ->
         fitted, _ = head.fit(cohort.X[s.train], y[s.train], patient_weights(own), patient=own, seed=seed)
         pooled = aggregate(fitted.scores(cohort.X[s.test]), cohort.patient[s.test], "mean")
         predictions += [
-            Prediction("simulated", cell.head, "simulated", s.repeat, s.fold, p, cohort.labels[p], score, n)
+            Prediction(
+                run="simulated",
+                head=cell.head,
+                sequence="simulated",
+                repeat=s.repeat,
+                fold=s.fold,
+                patient_id=p,
+                label=cohort.labels[p],
+                score=score,
+                n_slices=n,
+            )
             for p, score, n in pooled
         ]
         truths.append(_true_auc(fitted, cell, new))
@@ -252,47 +262,100 @@ CELLS = [Cell(n, effect) for n in (40, 120, 400) for effect in (0.0, 0.8, 1.6)] 
 ]
 
 
-def main(cohorts: int = 500, out: Path = Path("simulation.json")) -> None:
-    """Print the tables, and write them as JSON."""
-    content: dict[str, list[dict[str, Any]]] = {"coverage": [], "permutations": [], "comparisons": []}
-    print("| patients (positive) | head | slices | effect | true AUC | by fold | pooled | u | interval of the report | influence curve | bootstrap, pooled | DeLong, pooled | p < 0.05 | KS p |")  # fmt: skip
-    print("| --- " * 14 + "|")
+COVERAGE = (
+    "patients (positive)", "head", "slices", "effect", "true AUC", "by fold", "pooled", "u", "interval of the report", "influence curve",
+    "bootstrap, pooled", "DeLong, pooled", "p < 0.05", "KS p",
+)  # fmt: skip
+PERMUTATIONS = ("patients", "effect", "p over shuffled labels <= 0.05", "KS p")
+COMPARISONS = (
+    "patients", "effect", "interval of the difference", "p < 0.05", "DeLong, pooled", "Nadeau-Bengio", "paired bootstrap interval",
+)  # fmt: skip
+SELECTION = ("patients", "sequences", "effect", "best of all", "nested choice", "mean of all")
+
+
+def _say(cells: Sequence[object]) -> None:
+    """A line of a table, at once."""
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def _head(columns: Sequence[str]) -> None:
+    """The first two lines of a table."""
+    _say(columns)
+    _say(["---"] * len(columns))
+
+
+def _coverages(cohorts: int) -> list[dict[str, Any]]:
+    """Whether intervals hold the truth."""
+    _head(COVERAGE)
+    found = []
     for cell in CELLS:
         r = coverage(cell, cohorts)
-        content["coverage"].append(r)
-        ks = "" if r["ks_p"] is None else f"{r['ks_p']:.2f}"
-        print(
-            f"| {cell.patients} ({round(cell.patients * cell.share)}) | {cell.head} | {cell.slices} | {cell.effect} | {r['truth']:.3f} | "
-            f"{r['by_fold']:.3f} | {r['pooled']:.3f} | {r['u']:.2f} | **{r['interval']:.3f}** | {r['influence_curve']:.3f} | "
-            f"{r['bootstrap_pooled']:.3f} | {r['delong_pooled']:.3f} | {r['rejected']:.3f} | {ks} |",
-            flush=True,
-        )
-    print("\n| patients | effect | p over shuffled labels <= 0.05 | KS p |\n| --- | --- | --- | --- |")
+        found.append(r)
+        figures = [f"{r[k]:.3f}" for k in ("influence_curve", "bootstrap_pooled", "delong_pooled", "rejected")]
+        positive = f"{cell.patients} ({round(cell.patients * cell.share)})"
+        aucs = [
+            f"{r['truth']:.3f}",
+            f"{r['by_fold']:.3f}",
+            f"{r['pooled']:.3f}",
+            f"{r['u']:.2f}",
+            f"**{r['interval']:.3f}**",
+        ]
+        _say([positive, cell.head, cell.slices, cell.effect, *aucs, *figures, _ks(r)])
+    return found
+
+
+def _shuffled(cohorts: int) -> list[dict[str, Any]]:
+    """Whether p-values over shuffled labels are uniform where there is nothing."""
+    print()
+    _head(PERMUTATIONS)
+    found = []
     for cell in (Cell(40, 0.0), Cell(120, 0.0), Cell(120, 0.0, slices=6), Cell(120, 0.8)):
         r = permutations(cell, cohorts)
-        content["permutations"].append(r)
-        ks = "" if r["ks_p"] is None else f"{r['ks_p']:.2f}"
-        print(f"| {cell.patients} | {cell.effect} | {r['rejected']:.3f} | {ks} |", flush=True)
-    print("\n| patients | effect | interval of the difference | p < 0.05 | DeLong, pooled | Nadeau-Bengio | paired bootstrap interval |")  # fmt: skip
-    print("| --- " * 7 + "|")
+        found.append(r)
+        _say([cell.patients, cell.effect, f"{r['rejected']:.3f}", _ks(r)])
+    return found
+
+
+def _compared(cohorts: int) -> list[dict[str, Any]]:
+    """Whether comparisons of two results hold."""
+    print()
+    _head(COMPARISONS)
+    found = []
     for cell in (Cell(40, 0.0), Cell(120, 0.0), Cell(120, 0.8), Cell(120, 1.6), Cell(400, 0.8)):
         r = comparisons(cell, cohorts)
-        content["comparisons"].append(r)
-        print(
-            f"| {cell.patients} | {cell.effect} | {r['interval']:.3f} | {r['rejected']:.3f} | {r['rejected_delong']:.3f} | "
-            f"{r['rejected_folds']:.3f} | {r['bootstrap']:.3f} |",
-            flush=True,
-        )
+        found.append(r)
+        figures = [f"{r[k]:.3f}" for k in ("interval", "rejected", "rejected_delong", "rejected_folds", "bootstrap")]
+        _say([cell.patients, cell.effect, *figures])
+    return found
+
+
+def _selected(cohorts: int) -> list[dict[str, Any]]:
+    """What picking the best of several sequences does."""
+    print()
+    _head(SELECTION)
+    found = [selection(40, 4, effect, cohorts) for effect in (0.0, 0.8)]
+    for r in found:
+        _say([r["patients"], r["sequences"], r["effect"], *(f"{r[k]:.3f}" for k in ("best", "nested", "mean"))])
+    return found
+
+
+def _ks(r: dict[str, Any]) -> str:
+    return "" if r["ks_p"] is None else f"{r['ks_p']:.2f}"
+
+
+def main(cohorts: int = 500, out: Path = Path("simulation.json")) -> None:
+    """Print the tables, and write them as JSON."""
+    fewer = max(1, cohorts * 3 // 5)
+    content = {
+        "coverage": _coverages(cohorts),
+        "permutations": _shuffled(cohorts),
+        "comparisons": _compared(cohorts),
+        "selection": _selected(fewer),
+        "leaks": [demonstrations(fewer)],
+    }
+    (r,) = content["leaks"]
     print(
-        "\n| patients | sequences | effect | best of all | nested choice | mean of all |\n| --- | --- | --- | --- | --- | --- |"
+        f"\nleak demonstrator, {r['cohorts']} cohorts: slice split called inflated in {r['slice']:.3f}, patient split in "
+        f"{r['patient']:.3f}"
     )
-    content["selection"] = [selection(40, 4, effect, max(1, cohorts * 3 // 5)) for effect in (0.0, 0.8)]
-    for r in content["selection"]:
-        print(
-            f"| {r['patients']} | {r['sequences']} | {r['effect']} | {r['best']:.3f} | {r['nested']:.3f} | {r['mean']:.3f} |",
-            flush=True,
-        )
-    content["leaks"] = [demonstrations(max(1, cohorts * 3 // 5))]
-    r = content["leaks"][0]
-    print(f"\nleak demonstrator, {r['cohorts']} cohorts: slice split called inflated in {r['slice']:.3f}, patient split in {r['patient']:.3f}")  # fmt: skip
     out.write_text(json.dumps({"cohorts": cohorts, **content}, indent=1) + "\n", encoding="utf-8")

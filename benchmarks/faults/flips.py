@@ -36,7 +36,16 @@ def make_cache(path: Path) -> None:
         columns["pixel_digest"] = np.array([f"{k:032x}" for k in range(n)], "S32")
         features = rng.normal(size=(n, 4)).astype(np.float32)
         skipped = [Skipped(patient, sequence, f"{patient}/{sequence}/bad.dcm", "no pixels")]
-        blocks.append(SeriesRows(patient, sequence, "ab" * 16, "float32", features, columns, skipped))
+        block = SeriesRows(
+            patient=patient,
+            sequence=sequence,
+            fingerprint="ab" * 16,
+            precision="float32",
+            features=features,
+            columns=columns,
+            skipped=skipped,
+        )
+        blocks.append(block)
     write(path, {"dim": 4, "dtype": "float32", "precision": "float32", "weights": "custom"}, blocks)
 
 

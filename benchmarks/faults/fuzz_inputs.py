@@ -343,7 +343,15 @@ _LABELS = [
 def _cache(folder: Path) -> bytes:
     rng = np.random.default_rng(3)
     images = prepare_series(_series_of_two(folder, rng), size=32, normalize="series", resize="pad", plane="axial")
-    rows = SeriesRows("1", "FLAIR", "f", "float32", rng.random((2, 8), np.float32), images.columns, images.skipped)
+    rows = SeriesRows(
+        patient="1",
+        sequence="FLAIR",
+        fingerprint="f",
+        precision="float32",
+        features=rng.random((2, 8), np.float32),
+        columns=images.columns,
+        skipped=images.skipped,
+    )
     write(folder / "whole.h5", {"dim": 8, "dtype": "float32", "backbone": "tiles"}, [rows])
     return (folder / "whole.h5").read_bytes()
 

@@ -38,11 +38,13 @@ def measure() -> list[Row]:
             t = in_turn(lambda series=series: PREPARE(series), lambda paths=paths: [_naive(p) for p in paths])  # type: ignore[misc]
             limit = n / min(seconds(lambda paths=paths: _least(paths)) for _ in range(5)) if coding == "raw" else None  # type: ignore[misc]
             note = "limit: the bytes read and blindly resized" if limit else ""
-            rows.append(Row(f"decode {coding}, one core", "slices/s", n / t.ours, n / t.peer, t.ratio, limit, note))
+            rows.append(
+                Row(f"decode {coding}, one core", "slices/s", n / t.ours, n / t.peer, t.ratio, limit=limit, note=note)
+            )
         todo = [Series(str(k), "FLAIR", folder / "raw", _names("raw", SLICES["raw"])) for k in range(16)]
         rates = np.median([[_rate(todo, workers) for workers in (1, 2)] for _ in range(3)], axis=0)
     one, two = (float(r) for r in rates)
-    rows.append(Row("decode raw, two workers against one", "slices/s", two, one, two / one, 2 * one))
+    rows.append(Row("decode raw, two workers against one", "slices/s", two, one, two / one, limit=2 * one))
     return rows
 
 

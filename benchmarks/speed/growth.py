@@ -49,7 +49,14 @@ class Synthetic:
         look = rng.normal(size=DIM, scale=0.6).astype(np.float32)
         look[:2] += 0.3 * (self.number % 2)
         features = np.maximum(look + rng.standard_normal((SERIES, DIM), np.float32) / 2, 0)
-        return SeriesRows(self.patient, "FLAIR", "ab" * 16, "float32", features, columns)
+        return SeriesRows(
+            patient=self.patient,
+            sequence="FLAIR",
+            fingerprint="ab" * 16,
+            precision="float32",
+            features=features,
+            columns=columns,
+        )
 
     def digest(self) -> str:
         """Of its values."""

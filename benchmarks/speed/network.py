@@ -24,6 +24,8 @@ from features.scans.find import find_scans
 
 ROUNDS, SLICES = 2, 200
 
+Kind = tuple[str, str] | str  # precision and margins, or "keras"
+
 
 def measure() -> list[Row]:
     """`keras predict` against the door's embedder in each precision; a whole command against the network alone."""
@@ -57,16 +59,9 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
         embed_series = without_repeats(embeds[kind])
         return np.concatenate([embed_series(series) for series in images])
 
-    calls: dict[Any, Callable[[], NDArray[np.float32]]] = {kind: partial(ours, kind) for kind in kinds}
+    calls: dict[Kind, Callable[[], NDArray[np.float32]]] = {kind: partial(ours, kind) for kind in kinds}
     calls["keras"] = keras_predict
-    took: dict[Any, list[float]] = {kind: [] for kind in calls}
-    vectors: dict[Any, NDArray[np.float32]] = {}
-    for k in range(ROUNDS + 1):
-        for kind, call in calls.items():
-            start = time.perf_counter()
-            vectors[kind] = call()
-            if k:  # the first round compiles, and computes the maps of the black image
-                took[kind].append(time.perf_counter() - start)
+    took, vectors = _in_rounds(calls)
     # The limit: the multiplications that are needed, at the speed of a large matrix product.
     stages = stages_of(model)
     assert stages is not None
@@ -75,16 +70,33 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
     rows = []
     for kind in kinds:
         off, length = (np.linalg.norm(v, axis=1) for v in (vectors[kind] - vectors["keras"], vectors["keras"]))
-        limit = len(flat) / (2 * needed[kind[1]] / _matmul_rate(kind[0]))
-        rows.append(
-            Row(
-                f"network on the {device}, {kind[0]}, margins {kind[1]}, against keras predict", "slices/s",
-                len(flat) / statistics.median(took[kind]), len(flat) / statistics.median(took["keras"]),
-                statistics.median(k / t for k, t in zip(took["keras"], took[kind], strict=True)), limit,
-                f"{len(flat)} slices, {1 - filled.mean():.0%} blank; relative L2 {np.linalg.norm(off) / np.linalg.norm(length):.1e}, worst slice {(off / length).max():.1e}",
-            )
-        )  # fmt: skip
+        apart = f"{np.linalg.norm(off) / np.linalg.norm(length):.1e}, worst slice {(off / length).max():.1e}"
+        row = Row(
+            question=f"network on the {device}, {kind[0]}, margins {kind[1]}, against keras predict",
+            unit="slices/s",
+            ours=len(flat) / statistics.median(took[kind]),
+            peer=len(flat) / statistics.median(took["keras"]),
+            ratio=statistics.median(k / t for k, t in zip(took["keras"], took[kind], strict=True)),
+            limit=len(flat) / (2 * needed[kind[1]] / _matmul_rate(kind[0])),
+            note=f"{len(flat)} slices, {1 - filled.mean():.0%} blank; relative L2 {apart}",
+        )
+        rows.append(row)
     return rows
+
+
+def _in_rounds(
+    calls: dict[Kind, Callable[[], NDArray[np.float32]]],
+) -> tuple[dict[Kind, list[float]], dict[Kind, NDArray[np.float32]]]:
+    """{kind: seconds of each round}, and {kind: the vectors}; the ways take turns."""
+    took: dict[Kind, list[float]] = {kind: [] for kind in calls}
+    vectors: dict[Kind, NDArray[np.float32]] = {}
+    for k in range(ROUNDS + 1):
+        for kind, call in calls.items():
+            start = time.perf_counter()
+            vectors[kind] = call()
+            if k:  # the first round compiles, and computes the maps of the black image
+                took[kind].append(time.perf_counter() - start)
+    return took, vectors
 
 
 def _matmul_rate(precision: str) -> float:

@@ -76,7 +76,7 @@ def _heads(folder: Path) -> list[Row]:
     naive = peer["start"] + FOLDS * (peer["compile"] + EPOCHS * peer["whole epoch"])
     note = f"no early stopping; of the peer {peer['whole epoch']:.2f} s each; start and load included; limit: its products on two cores"
     question = f"dense head, {FOLDS} folds x {EPOCHS} epochs"
-    return [*rows, Row(question, "s", fixed, naive, naive / fixed, _products(), note)]
+    return [*rows, Row(question, "s", fixed, naive, naive / fixed, limit=_products(), note=note)]
 
 
 def _products() -> float:
