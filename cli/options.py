@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import MISSING, Field
 from typing import Any, TypeVar
 
 from core.options import Option, default_of, options_of
@@ -18,10 +19,11 @@ def add_options(parser: argparse.ArgumentParser, *classes: type) -> None:
         for f, about in options_of(cls):
             if about.group not in groups:
                 groups[about.group] = parser.add_argument_group(about.group)
-            _add(groups[about.group], f.name, about, default_of(f))
+            _add(groups[about.group], f, about)
 
 
-def _add(group: Any, name: str, about: Option, default: Any) -> None:
+def _add(group: Any, f: Field[Any], about: Option) -> None:
+    name, default = f.name, default_of(f)
     if default is False:
         group.add_argument(_flag(name, about), dest=name, action="store_true", help=about.help)
         return
@@ -40,7 +42,12 @@ def _add(group: Any, name: str, about: Option, default: Any) -> None:
             name, **{**settings, "nargs": "*" if about.many and default == [] else settings.get("nargs")}
         )
     else:
-        group.add_argument(_flag(name, about), dest=name, required=False, **settings)
+        group.add_argument(_flag(name, about), dest=name, required=_required(f), **settings)
+
+
+def _required(f: Field[Any]) -> bool:
+    """Whether a field has no default."""
+    return f.default is MISSING and f.default_factory is MISSING
 
 
 def _flag(name: str, about: Option) -> str:
@@ -48,7 +55,9 @@ def _flag(name: str, about: Option) -> str:
 
 
 def typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """`parse` as argparse wants it: its ValueError is the message."""
+    """`parse` as argparse wants it: its ValueError is the message, but for plain types, of which argparse says it well."""
+    if parse in (int, float):
+        return parse
 
     def typed(text: str) -> Any:
         try:
