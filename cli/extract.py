@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from tqdm import tqdm
 
-        from cli.cache.words import network_line, summary_lines
+        from cli.words.cache import network_line, summary_lines
         from features.extraction import check_cache, extract_scans, find_cohort
 
         check_cache(options.out)

@@ -9,6 +9,7 @@ from typing import Any
 
 def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Fitted heads + other.h5 -> scores.csv, metrics where there are labels, and a submission where one is asked for."""
+    from cli.words.labels import join_lines
     from core.predictions import CHOSEN, group_results
     from core.provenance import provenance
     from core.tables import write_csv
@@ -27,7 +28,7 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     if args.labels:
         columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
         joined = join(source.patients, read_labels(args.labels, **columns))
-        print("\n".join(joined.lines))
+        print("\n".join(join_lines(joined)))
         labels = joined.labels
     # a fused or tuned result goes by the name that the run gave it
     fused = "+" in (args.sequence or "") or args.sequence == CHOSEN

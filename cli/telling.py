@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cli.words.labels import join_lines
+
 
 def say(text: str) -> None:
     """Print to the user at once, also into a pipe."""
@@ -30,8 +32,8 @@ def describe(
         "arguments": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
         "seed": args.seed,
         "split_seed": NOTEBOOK_SEED if args.split == "slice" else args.seed,
-        "question": joined.question,
-        "join": joined.lines,
+        "question": str(joined.question),
+        "join": join_lines(joined),
         "patients": {
             "labels": joined.labels,
             "unlabelled": joined.unlabelled,

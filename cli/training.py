@@ -10,6 +10,7 @@ from cli.demonstrating import demonstrate_leak
 from cli.telling import describe, say
 from cli.tuning import tune_heads, tuning_tables
 from cli.validating import find_duplicates, patients_of, split
+from cli.words.labels import join_lines
 
 
 def train(args: argparse.Namespace, argv: list[str] | None) -> None:
@@ -43,7 +44,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
             f"{args.labels} has no row for {len(joined.without_row)} patients of {args.features}, first "
             f"{joined.without_row[0]!r}. Add the labels or pass --skip-unlabelled."
         )
-    say("\n".join(joined.lines))
+    say("\n".join(join_lines(joined)))
 
     about_slices = args.slices != "all" or args.plane or args.split == "slice" or args.demonstrate_leak
     if source.is_csv and (args.sequence or args.fuse or about_slices):
@@ -90,7 +91,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
         "aggregate": args.aggregate,
         "features": source.settings,
         "table_columns": by_name[sequences[0]].columns,
-        "label": joined.question,
+        "label": str(joined.question),
         "leak": leak or None,
     }
     by_key: dict[tuple[str, str], Any] = {}

@@ -7,6 +7,12 @@ load("train.h5", "labels.csv").to_frame()
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from features.dataset import Dataset, load
+    from features.extraction import Summary, extract
+    from features.table import Table
 
 _MODULES = {"extract": "extraction", "Summary": "extraction", "load": "dataset", "Dataset": "dataset", "Table": "table"}
 __all__ = ["Dataset", "Summary", "Table", "extract", "load"]

@@ -11,7 +11,7 @@ import pytest
 from cohort_material import SECRETS, plant
 from PIL import Image
 
-from cli.cache.words import summary_lines
+from cli.words.cache import summary_lines
 from features.cache.hdf5 import Cache, verify, write
 from features.extraction import Summary, extract
 from features.scans.find import Skipped, find_scans

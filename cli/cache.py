@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         if args.verb == "info":
-            from cli.cache.words import info_lines
+            from cli.words.cache import info_lines
 
             print("\n".join(info_lines(args.cache, args.skipped)))
         elif args.verb == "verify":
