@@ -17,6 +17,7 @@ from heads.training.events import (
     Shuffling,
     WithoutSlices,
 )
+from heads.training.record_words import join_lines
 
 
 def say(text: str) -> None:
@@ -33,7 +34,7 @@ def words(event: Event) -> str:
     """An event of a training, in words."""
     match event:
         case Joined(join):
-            return "\n".join(join.lines)
+            return "\n".join(join_lines(join))
         case WithoutSlices(sequence, patients):
             return f"  {sequence}: no usable slice in {len(patients)} patients: {some(patients)}"
         case Compared(pairs, labels, seconds, of_rows):

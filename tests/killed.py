@@ -27,7 +27,7 @@ from stand_ins import CheapEmbedder  # noqa: E402
 
 from core.files import recover  # noqa: E402
 from core.lock import file_lock  # noqa: E402
-from features.extract import extract  # noqa: E402
+from features.extraction import extract  # noqa: E402
 from features.scans.find import find_scans  # noqa: E402
 from heads.bundle import Bundle  # noqa: E402
 from heads.logistic import FittedLogistic  # noqa: E402
@@ -37,7 +37,7 @@ from heads.standardise import Standardiser  # noqa: E402
 # The functions with which a phase begins.
 PHASES = {
     "_extend": "looking", "prepare_series": "decoding", "Logged.__call__": "embedding", "write": "writing",
-    "_publish": "publishing", "rmtree": "clearing away", "recover": "recovering", "write_run": "writing a run",
+    "Parts.publish": "publishing", "rmtree": "clearing away", "recover": "recovering", "write_run": "writing a run",
     "_sync": "syncing",
 }  # fmt: skip
 

@@ -14,30 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.ids import LABEL_COLUMNS, PATIENT_COLUMNS, column_key, usual_column
 from core.metrics import Array, Labels
 from core.tables import originals
 from core.text import some
 from evaluation.audit.ids import barcode, without_suffix
 
-# Names are compared in lower case, with everything but letters and digits as `_`; the first that is there is taken.
-PATIENT_COLUMNS = (
-    "patient_id", "patient", "brats21id", "case_id", "case", "subject_id", "subject", "participant_id", "patientid", "id",
-)  # fmt: skip
+# Names are compared by `column_key`; the first that is there is taken.
 SLIDE_COLUMNS = (
     "slide_id", "slide", "slice_id", "slice", "tile_id", "tile", "image_id", "image", "filename", "file",
 )  # fmt: skip
-LABEL_COLUMNS = (
-    "label",
-    "y_true",
-    "y",
-    "ground_truth",
-    "gt",
-    "true_label",
-    "target",
-    "mgmt_value",
-    "mgmt_status",
-    "mgmt",
-)
 SCORE_COLUMNS = (
     "score", "probability", "p_1", "prob_1", "y_prob", "y_score", "pred_proba", "prediction_score", "prob",
 )  # fmt: skip
@@ -51,7 +37,7 @@ PARTS = {
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 MOST_ROWS = 10  # of one slide in one fold; a name that has more on average is a number of a slice
 Row = tuple[int, list[str]]
-Parse = Callable[[str, list[tuple[int, str]]], tuple[list[int | None], str]]
+Parse = Callable[[str, list[tuple[int, str]]], tuple[list[int | None], object]]
 
 
 @dataclass
@@ -85,7 +71,7 @@ class Foreign:
     @property
     def units(self) -> str:
         """What the file calls what it has rows of: 'slides', 'slices'."""
-        return f"{plain(self.columns.get('slides', 'slide')).removesuffix('_id').removesuffix('name')}s"
+        return f"{column_key(self.columns.get('slides', 'slide')).removesuffix('_id').removesuffix('name')}s"
 
     @property
     def contradictory(self) -> list[str]:
@@ -140,7 +126,7 @@ def read_predictions(
     labels, question = parse(header[label_at], [(number, row[label_at]) for number, row in rows])
     of_class = tuple(
         dict.fromkeys(
-            plain(f"{header[label_at]}_{c}") for c, y in zip(reader.cells(label_at), labels, strict=True) if y == 1
+            column_key(f"{header[label_at]}_{c}") for c, y in zip(reader.cells(label_at), labels, strict=True) if y == 1
         )
     )
     score_at = reader.find((*of_class, *SCORE_COLUMNS), score_column, "--score-column")
@@ -166,7 +152,7 @@ def read_predictions(
         columns["models"] = " and ".join(header[at] for at in models if at is not None)
     read = {*found.values(), *models, warning_at}
     return Foreign(
-        name, columns, _asked(question, header[label_at], reader.cells(label_at), labels), patient, slide, model, repeat, fold,
+        name, columns, _asked(str(question), header[label_at], reader.cells(label_at), labels), patient, slide, model, repeat, fold,
         [PARTS.get(c.lower(), "") for c in reader.cells(part_at)],
         np.array([-1 if y is None else y for y in labels], int),
         np.array([_score(name, header[score_at], number, row[score_at]) for number, row in rows]),
@@ -184,11 +170,6 @@ def _as_meant(rows: Sequence[Row]) -> Sequence[Row]:
     return [(number, list(row)) for (number, _), row in zip(rows, zip(*columns, strict=True), strict=True)]
 
 
-def plain(name: str) -> str:
-    """The name of a column as it is compared: 'Patient ID' and patient_id are one."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
 @dataclass
 class _Table:
     name: str
@@ -203,8 +184,7 @@ class _Table:
     def find(self, usual: Sequence[str], column: str | None = None, flag: str = "") -> int | None:
         if column is not None:
             return self.named(column, flag)
-        names = [plain(h) for h in self.header]
-        return next((names.index(u) for u in usual if u in names), None)
+        return usual_column(self.header, usual)
 
     def cells(self, at: int | None) -> list[str]:
         return ["" if at is None else row[at] for _, row in self.rows]

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core.ids import PATIENT_COLUMNS, column_key, usual_column
 from evaluation.audit.ids import natural, slides_to_patients
-from evaluation.audit.reader import PARTS, PATIENT_COLUMNS, REPEAT_COLUMNS, SLIDE_COLUMNS, SPLIT_COLUMNS, Foreign, plain
+from evaluation.audit.reader import PARTS, REPEAT_COLUMNS, SLIDE_COLUMNS, SPLIT_COLUMNS, Foreign
 
 ReadCsv = Callable[[Path], tuple[list[str], list[tuple[int, list[str]]]]]
 Member = tuple[str, str, str, str]  # repeat, fold, part, id
@@ -62,10 +63,10 @@ def read_splits(path: Path, read_csv: ReadCsv) -> list[Split]:
     if path.stem.endswith("_descriptor"):
         raise ValueError(f"{str(path)!r} counts slides and names none; leave it out, the files beside it name them")
     header, rows = read_csv(path)
-    names = [plain(h) for h in header]
+    names = [column_key(h) for h in header]
     if {"train", "test"} <= set(names):
         return [_from_clam(path, names, [cells for _, cells in rows])]
-    ids = next((names.index(c) for c in (*PATIENT_COLUMNS, *SLIDE_COLUMNS) if c in names), None)
+    ids = usual_column(header, (*PATIENT_COLUMNS, *SLIDE_COLUMNS))
     told = [names.index(c) for c in SPLIT_COLUMNS if c in names]
     if ids is None or not told:
         raise ValueError(
@@ -89,11 +90,8 @@ def read_slides(path: Path, read_csv: ReadCsv) -> dict[str, str]:
     Raises ValueError where a column is missing, or a slide has two patients.
     """
     header, rows = read_csv(path)
-    names = [plain(h) for h in header]
-    patient, slide = (
-        next((names.index(c) for c in usual if c in names), -1) for usual in (PATIENT_COLUMNS, SLIDE_COLUMNS)
-    )
-    if min(patient, slide) < 0:
+    patient, slide = usual_column(header, PATIENT_COLUMNS), usual_column(header, SLIDE_COLUMNS)
+    if patient is None or slide is None:
         raise ValueError(
             f"{str(path)!r} needs a column of slides and one of patients, such as slide_id and case_id; it has {', '.join(header[:12])}"
         )

@@ -7,13 +7,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from core.options import check_choices
 from core.predictions import TABLE
+from core.question import LabelQuestion
+from features.dataset import Dataset
 from features.labels import Join
 from features.table import Source, Table, concatenate, pool
 from heads.run_record import LabelsRecord
-from heads.training.cohort import Cohort, compare_patients, labels_in_memory
+from heads.training.cohort import Cohort, compare_patients
 from heads.training.events import Tell, silent
 from heads.training.options import TrainOptions
 from heads.training.run import Run
@@ -29,14 +32,6 @@ _OF_LOADING = (
     "negative",
     "skip_unlabelled",
 )
-
-
-class Dataset(Protocol):
-    """What `features.load` gives: tables by sequence, labels of patients, and where both come from."""
-
-    tables: dict[str, Table]
-    source: Source
-    join: Join
 
 
 def cross_validate(
@@ -79,6 +74,7 @@ def cross_validate(
     own = given.split == "slice" or given.split_file is not None  # these bring folds of their own
     given.folds, given.repeats = (None, None) if own else (folds, repeats)
     given.head, given.seed, given.jobs = heads, seed, jobs
+    check_choices(given)
     given.check()
     return run_on(given, _cohort(data, labels, given, tell), tell)
 
@@ -105,7 +101,9 @@ def _cohort(data: Dataset | Table, labels: Mapping[str, int] | None, options: Tr
     if isinstance(data, Table):
         if labels is None:
             raise ValueError("a table has no labels; pass labels={patient: 0 or 1}, or what features.load gives")
-        join = labels_in_memory({p: labels[p] for p in dict.fromkeys(map(str, data.patient)) if p in labels}, "label")
+        join = Join(
+            LabelQuestion("label"), {p: labels[p] for p in dict.fromkeys(map(str, data.patient)) if p in labels}
+        )
         source, tables = _source(data), [data]
     else:
         join, source, tables = data.join, data.source, list(data.tables.values())

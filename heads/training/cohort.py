@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.files import file_sha256
@@ -156,16 +156,4 @@ def _tables(options: TrainOptions, source: Source, sequence: str, patients: list
 def _load(options: TrainOptions, source: Source, sequence: str, slices: str, patients: list[str]) -> Table:
     return load_table(
         source, sequence, slices=slices, keep_blank=options.keep_blank, planes=options.plane, patients=patients
-    )
-
-
-def labels_in_memory(labels: Mapping[str, int], question: str) -> Join:
-    """A join of labels that no file gave: everybody has one."""
-    return Join(
-        labels=dict(labels),
-        unlabelled=[],
-        without_row=[],
-        without_scans=[],
-        lines=[f"{len(labels)} patients with label: {question}"],
-        question=question,
     )

@@ -22,6 +22,7 @@ from heads.training.events import Demonstrating, DrawingCurve, FittingAcquisitio
 from heads.training.fit import Fit, Plan, fit, make_plan, shuffle_labels
 from heads.training.options import TrainOptions
 from heads.training.outcome import Outcome
+from heads.training.record_words import join_lines
 from heads.training.run import Run
 
 
@@ -130,7 +131,7 @@ def make_header(options: TrainOptions, cohort: Cohort, plan: Plan | None, argv: 
         seed=options.seed,
         split_seed=NOTEBOOK_SEED if options.split == "slice" else options.seed,
         question=str(joined.question),
-        join=joined.lines,
+        join=join_lines(joined),
         patients=PatientsRecord(
             labels=joined.labels,
             unlabelled=joined.unlabelled,

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.ids import column_key
 from core.tables import read_csv
-from evaluation.audit.reader import Foreign, plain, read_predictions
+from evaluation.audit.reader import Foreign, read_predictions
 from features.labels import parse_labels
 
 CLAM = ",slide_id,Y,Y_hat,p_0,p_1\n0,s1,1.0,0.0,0.7,0.3\n1,s2,0.0,1.0,0.2,0.8\n"
@@ -115,8 +116,8 @@ def test_what_is_odd_is_counted(tmp_path: Path) -> None:
 
 
 def test_names_are_compared_without_case_and_signs() -> None:
-    assert plain(" Patient-ID ") == plain("patient_id") == "patient_id"
-    assert plain("isMSIH_non MSI") == "ismsih_non_msi"
+    assert column_key(" Patient-ID ") == column_key("patient_id") == "patient_id"
+    assert column_key("isMSIH_non MSI") == "ismsih_non_msi"
 
 
 def test_options_name_columns(tmp_path: Path) -> None:
