@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from features.cache.hdf5 import Cache
-from features.extract import extract
+from features.extraction import extract
 from features.reload import check_ids, find_series, images_of, load_embedder, tolerance
 from features.scans.find import find_scans
 from features.scans.prepare import pixel_digest

@@ -195,7 +195,7 @@ def test_the_second_process_says_who_holds_the_output(
     import evaluate
     import train_head
     from core.lock import file_lock
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     out = tmp_path / "f.h5"
@@ -287,7 +287,7 @@ def test_a_signal_stops_an_extraction_that_goes_on_later(
     said, _ = (process := start(wait=0)).communicate(timeout=60)
     assert process.returncode == 0
     assert "4 series extracted" in said
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     extract(find_scans([cohort]), tmp_path / "whole.h5", embed=CheapEmbedder(), workers=0)
@@ -317,7 +317,7 @@ def fill(folder: Path, leave: int) -> Path:
 
 
 def test_a_full_disk_costs_nothing_that_is_done(tmp_path: Path, small_disk: Path) -> None:
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     cohort, out, embed = make_cohort(tmp_path / "cohort", "ab"), small_disk / "f.h5", CheapEmbedder()
@@ -388,7 +388,7 @@ def test_a_full_disk_ends_each_command_in_words(tmp_path: Path, small_disk: Path
 
 def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import train_head
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -405,7 +405,7 @@ def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: p
 @pytest.mark.slow
 def test_the_real_network_killed_gives_the_same_file(tmp_path: Path, shared: Path) -> None:
     from features.backbones.keras_applications import Embedder
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     cohort, out, parts = make_cohort(tmp_path / "cohort", "ab", slices=2), tmp_path / "f.h5", tmp_path / "f.h5.parts"

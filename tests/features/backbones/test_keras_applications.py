@@ -9,7 +9,7 @@ import pytest
 
 from features.backbones.keras_applications import BACKBONES, Embedder
 from features.cache.hdf5 import Cache
-from features.extract import extract
+from features.extraction import extract
 from features.scans.find import find_scans
 
 pytestmark = pytest.mark.slow
