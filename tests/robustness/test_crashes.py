@@ -155,6 +155,8 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
     (tmp_path / ".r.abcdefgh.old/r").mkdir(parents=True)  # where two folders cannot be exchanged
     (tmp_path / ".r.abcdefgh.old/r/run.json").write_text("{}")
     (tmp_path / ".r.12345678.tmp").mkdir()
+    (tmp_path / ".r.12345679.tmp").touch()  # of a file
+    (tmp_path / ".r.4711.tmp").touch()  # of a file, as version 0.1.0 called them
     (tmp_path / ".r.2.12345678.tmp").mkdir()  # of another run
     recover(tmp_path / "r")
     assert sorted(p.name for p in tmp_path.iterdir()) == [".r.2.12345678.tmp", "r"]
@@ -162,9 +164,9 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from heads import run_writer
+    from core import files
 
-    monkeypatch.setattr(run_writer, "_exchanged", lambda a, b: False)
+    monkeypatch.setattr(files, "_exchanged", lambda a, b: False)
     for text in ("old", "new"):
         with atomic_directory(tmp_path / "r") as folder:
             (folder / "x").write_text(text)
@@ -173,7 +175,7 @@ def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkey
 
 # --- locks ---------------------------------------------------------------------------------------------
 
-HOLD = "import sys, time; from pathlib import Path; from core.lock import held\nwith held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = "import sys, time; from pathlib import Path; from core.lock import file_lock\nwith file_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
