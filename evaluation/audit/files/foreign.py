@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from core.ids import column_key
 from core.metrics import Array, Labels
 from core.question import LabelQuestion
-from core.ids import column_key
 from evaluation.audit.files.ids import without_suffix
 
 
