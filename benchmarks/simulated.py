@@ -16,7 +16,7 @@ from scipy.stats import kstest, norm
 
 from core import metrics
 from core.aggregate import aggregate
-from core.predictions import Prediction, Scored, group_results, patient_predictions
+from core.predictions import Prediction, Predictions, Scored, group_results
 from evaluation.report.performance.permutation import Shuffled, mean_fold_auc
 from evaluation.statistics.compare import compare
 from evaluation.statistics.delong import delong_interval
@@ -24,12 +24,13 @@ from evaluation.statistics.intervals import bootstrap_weights, cross_validated_a
 from evaluation.statistics.leak_demo import flag, measure
 from heads.boosted import Boosted
 from heads.controls.leak_demo import demonstrate
-from heads.controls.permutation import logistic_scores, shuffled_labels
+from heads.controls.permutation import Draw, batched_scores, shuffled_labels
 from heads.crossfit import cross_fit, patient_weights
 from heads.folds import fold_matrix, patient_folds, row_splits
 from heads.logistic import Logistic
-from heads.search.nested import Nested
-from heads.search.tune import Measures, tune
+from heads.search.nested import nested_predictions
+from heads.search.space import Key
+from heads.search.tune import tune
 
 COLUMNS, REPLICATES = 20, 400
 NEW_PATIENTS = 6000
@@ -153,11 +154,11 @@ def permutation_p(cell: Cell, seed: int, permutations: int) -> float:
     cohort = draw(cell, np.random.default_rng([2, seed]))
     patients = sorted(cohort.labels)
     labels = [cohort.labels, *shuffled_labels(cohort.labels, permutations, seed)]
-    draws = [(d, patient_folds(d, folds=5, repeats=cell.repeats, seed=seed)[0]) for d in labels]
-    scores = logistic_scores(Logistic(), cohort, draws, patients, lambda s: s.mean(axis=0))
+    draws = [Draw(d, patient_folds(d, folds=5, repeats=cell.repeats, seed=seed)[0]) for d in labels]
+    scores = batched_scores(Logistic(), cohort, draws, patients, lambda s: s.mean(axis=0))
     aucs = [
-        mean_fold_auc(np.array([d[p] for p in patients]), s, fold_matrix(folds, patients))
-        for (d, folds), s in zip(draws, scores, strict=True)
+        mean_fold_auc(np.array([d.labels[p] for p in patients]), s, fold_matrix(d.folds, patients))
+        for d, s in zip(draws, scores, strict=True)
     ]
     return Shuffled(("", "", ""), aucs[0], np.array(aucs[1:])).p
 
@@ -202,14 +203,11 @@ def one_selection(patients: int, sequences: int, effect: float, seed: int) -> tu
     folds, _ = patient_folds(labels, folds=5, repeats=1, seed=seed)
     splits = {q: row_splits(folds, t.patient, t.view) for q, t in tables.items()}
     results = cross_fit([Logistic()], list(tables.values()), labels, splits, seed=seed)
-    plain = patient_predictions("simulated", results, tables, labels, "mean")
+    plain = Predictions.from_folds("simulated", results, tables, labels, "mean")
     aucs = [fold_auc(s.y, s.scores, s.fold).auc for s in group_results(plain)]
-    measures = Measures(aggregate, metrics.auc, metrics.log_loss, metrics.youden_threshold)
-    keys = {(q, "all"): t for q, t in tables.items()}
-    choices = tune([Logistic()], keys, labels, folds, ["mean"], draws=2 * sequences, seed=seed, measures=measures)
-    nested = group_results(
-        Prediction(*row) for row in Nested("simulated", choices, keys, labels, list(tables)).patient_rows()
-    )[0]
+    keys = {Key(q, "all"): t for q, t in tables.items()}
+    choices = tune([Logistic()], keys, labels, folds, ["mean"], draws=2 * sequences, seed=seed)
+    nested = nested_predictions("simulated", choices, labels).grouped()[0]
     return max(aucs), fold_auc(nested.y, nested.scores, nested.fold).auc, float(np.mean(aucs))
 
 

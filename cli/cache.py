@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from core.text import printable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,19 +59,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         if args.verb == "info":
+            from cli.words.cache import info_lines
+
             print("\n".join(info_lines(args.cache, args.skipped)))
         elif args.verb == "verify":
             from features.cache.isolated import verify_apart
 
             problems = verify_apart(args.cache)
-            print("\n".join(map(_printable, problems)) if problems else f"{args.cache}: sound")
+            print("\n".join(map(printable, problems)) if problems else f"{args.cache}: sound")
             return 1 if problems else 0
         elif args.verb == "repair":
             from features.cache.repair import repair
 
             n, lost = repair(args.cache, args.out)
             print(f"{args.out}: {n} series are intact, {len(lost)} must be extracted again")
-            print("\n".join(f"  {_printable(words)}" for words in lost), end="\n" if lost else "")
+            print("\n".join(f"  {printable(words)}" for words in lost), end="\n" if lost else "")
             print(
                 f"next: python extract_features.py COHORT --out {args.out}, with the settings of before, fills the gaps"
             )
@@ -90,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             told = [f"  {patient}: a copy of {original} ({what})" for patient, (original, what) in removed.items()]
             told += [f"  kept, though they share images: {pair}" for pair in kept]
-            print("\n".join(map(_printable, told)), end="\n" if told else "")
+            print("\n".join(map(printable, told)), end="\n" if told else "")
         else:
             from features.phantom import ideal_auc, make_phantom
 
@@ -110,34 +113,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"python -m features: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()  # names that are no UTF-8 print too
-
-
-def info_lines(path: Path, skipped: bool = False) -> list[str]:
-    """A cache in words."""
-    from features.cache.hdf5 import Cache
-    from features.cache.isolated import try_to_open
-
-    try_to_open(path)
-    with Cache(path) as cache:
-        view = cache.column("view")
-        brain = cache.column("brain_fraction")[view == 0]
-        lines = [f"{path}: {cache.n} rows of {cache.dim} ({int((view > 0).sum())} of them augmented views)"]
-        lines += [f"  {k}: {v}" for k, v in sorted(cache.settings.items())]
-        lines.append(f"  content digest: {cache.content_digest}")
-        lines.append(
-            f"  {len(set(cache.series['patient']))} patients, {len(cache.series['patient'])} series, {int((brain == 0).sum())} blank slices"
-        )
-        counts = Counter(zip(cache.column("sequence")[view == 0], cache.column("plane")[view == 0], strict=True))
-        lines += [f"  {sequence:6} {plane:9} {n:7} slices" for (sequence, plane), n in sorted(counts.items())]
-        lines.append(f"  {len(cache.skipped)} skipped")
-        if skipped:
-            lines += [f"    {s.source}: {s.reason}" for s in cache.skipped]
-    return list(map(_printable, lines))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -21,13 +21,14 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation.statistics.assess import assess
     from features.labels import join, read_labels
     from features.table import ids_of, named_sequences, open_source
+    from heads.training.record_words import join_lines
 
     source = open_source(args.cache)
     labels: dict[str, int] = {}
     if args.labels:
         columns = {k: getattr(args, k) for k in ("patient_column", "label_column", "positive", "negative")}
         joined = join(source.patients, read_labels(args.labels, **columns))
-        print("\n".join(joined.lines))
+        print("\n".join(join_lines(joined)))
         labels = joined.labels
     # a fused or tuned result goes by the name that the run gave it
     fused = "+" in (args.sequence or "") or args.sequence == CHOSEN
@@ -50,7 +51,9 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     if warning:
         print(f"\n{warning}")
     if labels:
-        cross_validated = {s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored}
+        cross_validated: dict[tuple[str, str, str], float] = {
+            s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored
+        }
         order = {key: i for i, key in enumerate(cross_validated)}
         known = [
             assess(s, level="patient", replicates=args.replicates, seed=args.seed)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,12 @@ from features.cache.hdf5 import COLUMNS, Cache
 from features.cache.isolated import try_to_open
 from features.scans.find import SEQUENCES, match_sequence
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 MISSING_CELLS = ("", "na", "nan", "n/a")
 DIGEST = COLUMNS["pixel_digest"]
+_SHOWN = 5  # rows, in a notebook
 
 
 @dataclass
@@ -43,6 +47,23 @@ class Table:
     missing: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)  # of a CSV table
     digest: NDArray[Any] = field(default_factory=lambda: np.empty(0, DIGEST))
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.X)
+
+    def to_frame(self) -> DataFrame:
+        """The rows as a pandas DataFrame: patient, sequence, slice, view, then the features (f0 ..., or the columns of a CSV table)."""
+        from pandas import DataFrame, concat
+
+        ids = {"patient": self.patient, "sequence": self.sequence, "slice": self.slice_id, "view": self.view}
+        names = self.columns or [f"f{k}" for k in range(self.X.shape[1])]
+        return concat([DataFrame(ids, index=range(len(self))), DataFrame(self.X, columns=names)], axis=1)
+
+    def _repr_html_(self) -> str:
+        """The first rows, for a notebook."""
+        head = self.take(np.arange(min(len(self), _SHOWN))).to_frame()
+        return f"{head.to_html()}<p>{len(self)} rows of {len(set(self.patient))} patients</p>"
 
     def take(self, keep: NDArray[Any]) -> Table:
         """The rows of a mask or index."""

@@ -31,7 +31,7 @@ from stand_ins import CheapEmbedder  # noqa: E402
 
 from core.files import recover  # noqa: E402
 from core.lock import file_lock  # noqa: E402
-from features.extract import extract  # noqa: E402
+from features.extraction import extract  # noqa: E402
 from features.scans.find import find_scans  # noqa: E402
 from heads.bundle import Bundle  # noqa: E402
 from heads.logistic import FittedLogistic  # noqa: E402
@@ -40,8 +40,8 @@ from heads.standardise import Standardiser  # noqa: E402
 
 # The functions with which a phase begins, as module:name.
 PHASES = {
-    "features.extract:_extend": "looking", "features.scans.prepare:prepare_series": "decoding", "killed:Logged.__call__": "embedding",
-    "features.cache.hdf5:write": "writing", "features.extract:_publish": "publishing", "shutil:rmtree": "clearing away",
+    "features.extraction:_extend": "looking", "features.scans.prepare:prepare_series": "decoding", "killed:Logged.__call__": "embedding",
+    "features.cache.hdf5:write": "writing", "features.cache.parts:Parts.publish": "publishing", "shutil:rmtree": "clearing away",
     "core.files:recover": "recovering", "heads.run_writer:write_run": "writing a run", "core.files:_sync": "syncing",
 }  # fmt: skip
 

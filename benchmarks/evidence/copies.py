@@ -82,7 +82,7 @@ def changes() -> dict[str, Callable[[Images], Images]]:
 def vectors(cohorts: Sequence[Path], weights: str) -> dict[str, Floats]:
     """{name: (n, 512)} of every series, and of every copy under `change: name`; blank slices are left out."""
     from features.backbones.keras_applications import Embedder
-    from features.extract import without_repeats
+    from features.extraction import without_repeats
 
     embed = without_repeats(Embedder(weights=weights, precision="float32"))
     out = {}

@@ -29,7 +29,7 @@ MOST_PATIENTS = 14
 class Tiles:
     """Mean intensities of 4 x 4 tiles, (n, 16) float32, in place of the network."""
 
-    dim, precision = 16, "float32"
+    dim, precision, device, origin = 16, "float32", "CPU", "nowhere"
     settings = {  # noqa: RUF012
         "backbone": "tiles", "weights": "custom", "weights_sha256": "0" * 64, "preprocess": "unit", "input_size": 224,
         "pooling": "tile mean",
@@ -197,7 +197,7 @@ class Soak:
 
     def extraction(self, out: Path, exclude: list[str] | None = None) -> None:
         """The extraction of the cohort to `out`."""
-        from features.extract import extract
+        from features.extraction import extract
         from features.scans.find import find_scans
 
         extract(find_scans([self.cohort], exclude=exclude or []), out, embed=Tiles(), workers=0)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.timing import Row, in_turn, seconds
 from features.scans.find import Series
 from features.scans.prepare import prepare_series
-from features.scans.workers import decoded, keep_freed_memory
+from features.scans.workers import decoded
 
 SLICES = {"raw": 120, "RLE": 60, "JPEG-LS": 40, "JPEG 2000": 24, "PNG": 60}
 SIDE = 512
@@ -28,7 +28,6 @@ PREPARE = partial(prepare_series, size=224, normalize="series", resize="pad", pl
 
 def measure() -> list[Row]:
     """A row per coding, and one for two workers; slices/s."""
-    keep_freed_memory()  # as workers do
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = []

@@ -66,7 +66,7 @@ class Synthetic:
 class Tiles:
     """An embedder for this benchmark alone: the mean intensities of 32 x 16 tiles, (n, 512)."""
 
-    dim, precision = DIM, "float32"
+    dim, precision, device, origin = DIM, "float32", "CPU", "nowhere"
 
     def __init__(self) -> None:  # noqa: D107
         names = ("backbone", "weights", "weights_sha256", "preprocess", "input_size", "pooling")
@@ -81,7 +81,7 @@ def part(name: str, folder: Path, rows: int) -> None:
     """One part, in this process."""
     cache, n = folder / "f.h5", rows // SERIES
     if name == "extract":
-        from features.extract import extract
+        from features.extraction import extract
         from features.scans.find import find_scans
 
         found = extract(find_scans([folder / "cohort"]), folder / "e.h5", embed=Tiles(), workers=os.cpu_count() or 1)

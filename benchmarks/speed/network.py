@@ -41,7 +41,7 @@ def _network(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
 
     from features.backbones.black_margins import Box, boxes, operations, stages_of
     from features.backbones.keras_applications import Embedder
-    from features.extract import without_repeats
+    from features.extraction import without_repeats
 
     flat = np.concatenate(images)
     filled = flat.any(axis=(1, 2))
@@ -133,7 +133,7 @@ def _batches(images: list[NDArray[np.uint8]], weights: str) -> list[Row]:
 def _door(cohort: Path, weights: str, folder: Path) -> list[Row]:
     """extract_features.py in a process of its own against its network alone, and its peak memory."""
     from features.backbones.keras_applications import Embedder
-    from features.extract import without_repeats
+    from features.extraction import without_repeats
 
     sequence = "FLAIR"
     images = _slices(cohort, sequence, most=10**9)

@@ -79,11 +79,9 @@ def _permutations() -> Row:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from core.aggregate import AGGREGATORS
-    from evaluation.report.performance.permutation import rows_of
     from features.table import Table
-    from heads.controls.permutation import logistic_scores, shuffled_labels
-    from heads.folds import fold_matrix, patient_folds
+    from heads.controls.permutation import Draw, batched_rows, shuffled_labels
+    from heads.folds import patient_folds
     from heads.logistic import Logistic
 
     labels = labels_of()
@@ -94,10 +92,9 @@ def _permutations() -> Row:
     y = np.array([labels[p] for p in patients])
 
     def ours() -> None:
-        draws = [(d, patient_folds(d, folds=5, repeats=1, seed=0)[0]) for d in shuffled_labels(labels, PERMUTATIONS, 0)]
-        scores = logistic_scores(Logistic(), table, draws, patients, AGGREGATORS["mean"])
-        facts = ((np.array([d[p] for p in patients]), fold_matrix(f, patients)) for d, f in draws)
-        list(rows_of("run", "logistic", "FLAIR", ((t, s, f) for (t, f), s in zip(facts, scores, strict=True))))
+        dealt = shuffled_labels(labels, PERMUTATIONS, 0)
+        draws = [Draw(d, patient_folds(d, folds=5, repeats=1, seed=0)[0]) for d in dealt]
+        batched_rows("run", [Logistic()], [table], draws, aggregator="mean")
 
     def loop() -> None:
         rng = np.random.default_rng(0)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.scans.native import read_native
 from features.scans.orientation import MAX_PIXELS, Slice, UnusableError, cause, check_voxels, luminance, make_slice
 
 
@@ -19,12 +18,6 @@ def read_dicom(path: Path, source: str, _: str) -> list[Slice]:
         data = path.read_bytes()
     except OSError as error:
         raise UnusableError(f"cannot be read ({cause(error)})") from None
-    plain = read_native(data, source)
-    return [plain] if plain is not None else read_any(data, source)
-
-
-def read_any(data: bytes, source: str) -> list[Slice]:
-    """What pydicom makes of the content of a file: any transfer syntax, any number of frames."""
     import pydicom
     from pydicom.uid import ImplicitVRLittleEndian
 

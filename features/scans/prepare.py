@@ -7,10 +7,8 @@ whenever the pixels that come out for the same file change.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +23,6 @@ from features.scans.orientation import Slice
 PREPROCESSING = "slices-1"
 PERCENTILES = (0.5, 99.5)
 BRAIN_LEVEL = 12  # of 255: what lies above 5 % of the window counts as brain
-_WORTH_A_PROBE, _PROBES_UP_TO = 64 * 64, 4096 * 4096  # pixels; a resize in part saves nothing below
 
 
 @dataclass
@@ -150,68 +147,26 @@ def to_eight_bit(
 
 def _window(images: Sequence[NDArray[Any]]) -> tuple[float, float]:
     """The percentile window of the foreground of all `images` together; (v, v) where there is none."""
-    if all(image.dtype in (np.uint16, np.int16) for image in images) and len({image.dtype for image in images}) == 1:
-        return _window_of_counts(images)
     lowest = min(image.min() for image in images)
     foreground = np.concatenate([image[(image > lowest) & (image != 0)] for image in images])
     if foreground.size == 0:
         return float(lowest), float(lowest)
+    if foreground.dtype == np.int16:
+        foreground = foreground.astype(np.int32)  # NumPy takes differences of neighbours, which int16 need not hold
     low, high = np.percentile(foreground, PERCENTILES)
     return float(low), float(high)
 
 
-def _window_of_counts(images: Sequence[NDArray[Any]]) -> tuple[float, float]:
-    """`_window` of 16-bit integers from how often each value occurs, which needs no copy of the series and no sorting."""
-    counts = np.zeros(65536, np.int64)
-    for image in images:
-        rows, columns = box(image != image[0, 0])
-        inner = np.ascontiguousarray(image[rows, columns])
-        counts += np.bincount(inner.view(np.uint16).ravel(), minlength=65536)
-        counts[int(image[0, 0]) % 65536] += image.size - inner.size
-    first = 0
-    if images[0].dtype == np.int16:
-        counts, first = np.roll(counts, 32768), -32768
-    lowest = int(np.argmax(counts > 0))
-    counts[lowest] = counts[-first] = 0
-    cumulated = np.cumsum(counts)
-    n = int(cumulated[-1])
-    if n == 0:
-        return float(lowest + first), float(lowest + first)
-    ends = []
-    for percentile in PERCENTILES:  # linear between order statistics, as numpy.percentile
-        where = (n - 1) * (percentile / 100)
-        k = int(where)
-        a, b = (float(np.searchsorted(cumulated, i, side="right") + first) for i in (k, min(k + 1, n - 1)))
-        t = where - k
-        ends.append(a + (b - a) * t if t < 0.5 else b - (b - a) * (1 - t))
-    return ends[0], ends[1]
-
-
 def _map(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[np.uint8]:
-    """(h, w) of any type -> (h, w) uint8; all zeros where the image is of one single value."""
+    """(h, w) of any type -> (h, w) uint8, low ... high to 0 ... 255; all zeros where the image is of one single value."""
     low, high = window
-    image = np.zeros(pixels.shape, np.uint8)
-    edge = pixels[0, 0]
-    rows, columns = box(pixels != edge)
-    inner = pixels[rows, columns]
-    if inner.size == 0:
-        return image
+    if (pixels == pixels[0, 0]).all():
+        return np.zeros(pixels.shape, np.uint8)
     if high <= low:  # the whole foreground is one value: a mask
-        image[pixels >= high] = 255
-        return image
-    if surround := _scaled(pixels[:1, :1], low, high)[0, 0]:
-        image[...] = surround
-    image[rows, columns] = _scaled(inner, low, high)
+        return np.where(pixels >= high, np.uint8(255), np.uint8(0))
+    scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
+    image: NDArray[np.uint8] = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
     return image
-
-
-def _scaled(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
-    """low ... high to 0 ... 255 in whole numbers."""
-    scaled = pixels.astype(np.float32)
-    scaled -= np.float32(low)
-    scaled *= np.float32(255 / (high - low))
-    np.clip(scaled, 0, 255, out=scaled)
-    return np.rint(scaled, out=scaled)
 
 
 def box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -245,76 +200,10 @@ def fit(image: NDArray[np.uint8], spacing: tuple[float, float], size: int, resiz
     if image.shape == (height, width):
         frame[...] = image
         return square
-    frame[...] = _resized(image, (height, width))
-    return square
-
-
-def _resized(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Pillow's antialiased bilinear resize to `shape`, computed only where the image is not black."""
-    whole = (slice(0, image.shape[0]), slice(0, image.shape[1]))
-    order = _order(image.shape, shape) if _WORTH_A_PROBE <= image.size <= _PROBES_UP_TO else None
-    if order is None:
-        return _pillow(image, shape, whole)
-    return _by_axis(image, shape, order, box(image != 0))
-
-
-def _by_axis(
-    image: NDArray[np.uint8], shape: tuple[int, int], order: tuple[int, int], filled: tuple[slice, slice]
-) -> NDArray[np.uint8]:
-    """The resize, one axis after the other, of an image that is black but for the rows and columns `filled`."""
-    out = np.zeros(shape, np.uint8)
-    if filled[0].stop == 0:
-        return out
-    reach = [_reach(filled[axis], image.shape[axis], shape[axis]) for axis in (0, 1)]
-    first, second = order
-    inner = image[filled[0]] if second == 0 else image[:, filled[1]]
-    half = np.zeros([reach[a][0].stop - reach[a][0].start if a == first else image.shape[a] for a in (0, 1)], np.uint8)
-    for target, source, axis in ((half, inner, first), (out, half, second)):
-        part = [slice(0, n) for n in source.shape]
-        part[axis] = reach[axis][1]
-        size = list(source.shape)
-        size[axis] = reach[axis][0].stop - reach[axis][0].start
-        place = [filled[0], filled[1]] if axis == first else [reach[0][0], reach[1][0]]
-        if axis == first:
-            place[first] = slice(None)
-        target[tuple(place)] = _pillow(source, (size[0], size[1]), (part[0], part[1]))
-    return out
-
-
-def _pillow(image: NDArray[np.uint8], shape: tuple[int, int], part: tuple[slice, slice]) -> NDArray[np.uint8]:
-    """The rows and columns `part` of an image, resized to `shape`; the filter reads beyond the part."""
     from PIL import Image
 
-    rows, columns = part
-    where = (columns.start, rows.start, columns.stop, rows.stop)
-    return np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.BILINEAR, box=where))
-
-
-@lru_cache(maxsize=64)
-def _order(size: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int] | None:
-    """The axis that Pillow resizes first, which depends on the shapes and on its version; None where it is neither.
-
-    It rounds to 8 bit between the two, so that the order shows in the pixels of a random image.
-    """
-    probe = np.random.default_rng(0).integers(1, 256, size, np.uint8)
-    whole = (slice(0, size[0]), slice(0, size[1]))
-    expected = _pillow(probe, shape, whole)
-    orders = ((1, 0), (0, 1))
-    return next((o for o in orders if np.array_equal(_by_axis(probe, shape, o, whole), expected)), None)
-
-
-def _reach(filled: slice, size: int, resized: int) -> tuple[slice, slice]:
-    """Where `filled` of a side of `size` pixels shows after the resize, and the pixels that this is computed from.
-
-    Both begin and end where pixel edges before and after coincide, so that Pillow computes the very same values for
-    the part as for the whole; it reads beyond the part where its filter reaches farther.
-    """
-    n = math.gcd(size, resized)  # equal stretches of the side
-    before, after = size // n, resized // n
-    margin = max(1, math.ceil(size / resized))  # of the filter, in pixels before the resize
-    first = max(0, filled.start - margin) // before
-    last = min(n, -(-(filled.stop + margin) // before))
-    return slice(first * after, last * after), slice(first * before, last * before)
+    frame[...] = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    return square
 
 
 def augmented(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -36,7 +36,8 @@ def test_importing_has_no_effects(path: Path) -> None:
     body = ast.parse(path.read_text()).body
     harmless = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
     rest = [n for n in body[1:] if not isinstance(n, harmless)]
-    assert [ast.unparse(n.test) for n in rest if isinstance(n, ast.If)] in ([], ["__name__ == '__main__'"])
+    conditions = [ast.unparse(n.test) for n in rest if isinstance(n, ast.If)]
+    assert conditions in ([], ["__name__ == '__main__'"], ["TYPE_CHECKING"])  # the latter is never run
     assert all(isinstance(n, ast.If) for n in rest)
     assert not imported([n for n in body if isinstance(n, (ast.Import, ast.ImportFrom))]) & HEAVY
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.ids import LABEL_COLUMNS, PATIENT_COLUMNS, column_key, usual_column
 from core.text import some
 
-# Names are compared in lower case, with everything but letters and digits as `_`; the first that is there is taken.
-PATIENT_COLUMNS = (
-    "patient_id", "patient", "brats21id", "case_id", "case", "subject_id", "subject", "participant_id", "patientid", "id",
-)  # fmt: skip
+# Names are compared by `column_key`; the first that is there is taken.
 SLIDE_COLUMNS = (
     "slide_id", "slide", "slice_id", "slice", "tile_id", "tile", "image_id", "image", "filename", "file",
-)  # fmt: skip
-LABEL_COLUMNS = (
-    "label", "y_true", "y", "ground_truth", "gt", "true_label", "target", "mgmt_value", "mgmt_status", "mgmt",
 )  # fmt: skip
 SCORE_COLUMNS = (
     "score", "probability", "p_1", "prob_1", "y_prob", "y_score", "pred_proba", "prediction_score", "prob",
@@ -33,11 +27,6 @@ MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _NAMED = 12  # columns that a message names
 
 Row = tuple[int, list[str]]  # line number, cells
-
-
-def plain(name: str) -> str:
-    """The name of a column as it is compared: 'Patient ID' and patient_id are one."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 @dataclass(frozen=True)
@@ -65,8 +54,7 @@ class Table:
         """The place of `column` where the user named one, else of the first of the usual names that is there."""
         if column is not None:
             return self.named(column, flag)
-        names = [plain(h) for h in self.header]
-        return next((names.index(u) for u in usual if u in names), None)
+        return usual_column(self.header, usual)
 
     def need(self, what: str, usual: Sequence[str], column: str | None, flag: str) -> int:
         """As `find`. Raises ValueError where there is none, with the names that would have been taken."""
@@ -157,7 +145,7 @@ def score_column(table: Table, label: int, positive: Sequence[str], column: str 
     `positive` : the values of the column `label` that count as 1; `<label>_<value>` of one of them goes first, as in STAMP's
     files. Raises ValueError without one.
     """
-    of_class = dict.fromkeys(plain(f"{table.header[label]}_{value}") for value in positive)
+    of_class = dict.fromkeys(column_key(f"{table.header[label]}_{value}") for value in positive)
     return table.need("scores", (*of_class, *SCORE_COLUMNS), column, "--score-column")
 
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from core.ids import column_key
 from core.metrics import Array, Labels
 from core.question import LabelQuestion
-from evaluation.audit.files.columns import plain
 from evaluation.audit.files.ids import without_suffix
 
 
@@ -61,7 +61,7 @@ class Foreign:
     @property
     def units(self) -> str:
         """What the file calls what it has rows of: 'slides', 'slices'."""
-        return f"{plain(self.columns.get('slides', 'slide')).removesuffix('_id').removesuffix('name')}s"
+        return f"{column_key(self.columns.get('slides', 'slide')).removesuffix('_id').removesuffix('name')}s"
 
     @property
     def contradictory(self) -> list[str]:

@@ -75,7 +75,7 @@ def read_predictions(path: Path, named: Named | None = None, slides: Mapping[str
     label = label_column(table, named.label)
     cells = table.cells(label)
     numbered = [(number, row[label]) for number, row in table.rows]
-    labels, meaning = parse_labels(path, header[label], numbered, named.positive, named.negative)
+    labels, question = parse_labels(path, header[label], numbered, named.positive, named.negative)
     score = score_column(table, label, [c for c, y in zip(cells, labels, strict=True) if y == 1], named.score)
     part, fold = split_columns(table, named.fold)
     columns = Columns(
@@ -90,7 +90,7 @@ def read_predictions(path: Path, named: Named | None = None, slides: Mapping[str
         warning=table.find(WARNING_COLUMNS),
     )
     words = None if named.positive is not None else _words_for_numbers(header[label], cells, labels)
-    foreign = _foreign(table, columns, labels, words or LabelQuestion.from_json(str(meaning)), slides or {})
+    foreign = _foreign(table, columns, labels, words or question, slides or {})
     scores = [_score(table, score, number, row) for number, row in table.rows]
     return replace(foreign, score=np.array(scores), positive_assumed=words is not None)
 

@@ -13,15 +13,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.ids import PATIENT_COLUMNS, column_key, usual_column
 from core.tables import read_csv
 from evaluation.audit.files.columns import (
     PARTS,
-    PATIENT_COLUMNS,
     REPEAT_COLUMNS,
     SLIDE_COLUMNS,
     SPLIT_COLUMNS,
     Row,
-    plain,
 )
 from evaluation.audit.files.ids import slides_to_patients
 from evaluation.audit.files.splits import Member, Split, gather
@@ -47,10 +46,10 @@ def read_splits(path: Path) -> list[Split]:
     if path.stem.endswith("_descriptor"):
         raise ValueError(f"{str(path)!r} counts slides and names none; leave it out, the files beside it name them")
     header, rows = read_csv(path)
-    names = [plain(h) for h in header]
+    names = [column_key(h) for h in header]
     if {"train", "test"} <= set(names):
         return [_from_clam(path, names, [cells for _, cells in rows])]
-    ids = next((names.index(c) for c in (*PATIENT_COLUMNS, *SLIDE_COLUMNS) if c in names), None)
+    ids = usual_column(header, (*PATIENT_COLUMNS, *SLIDE_COLUMNS))
     told = [names.index(c) for c in SPLIT_COLUMNS if c in names]
     if ids is None or not told:
         raise ValueError(
@@ -82,11 +81,8 @@ def read_slides(path: Path) -> dict[str, str]:
     ValueError : a column is missing, or a slide has two patients
     """
     header, rows = read_csv(path)
-    names = [plain(h) for h in header]
-    patient, slide = (
-        next((names.index(c) for c in usual if c in names), -1) for usual in (PATIENT_COLUMNS, SLIDE_COLUMNS)
-    )
-    if min(patient, slide) < 0:
+    patient, slide = usual_column(header, PATIENT_COLUMNS), usual_column(header, SLIDE_COLUMNS)
+    if patient is None or slide is None:
         raise ValueError(
             f"{str(path)!r} needs a column of slides and one of patients, such as slide_id and case_id; it has {', '.join(header[:12])}"
         )

@@ -11,7 +11,7 @@ from cohort_material import make_cohort
 
 from features.__main__ import main
 from features.cache.hdf5 import Cache, verify
-from features.extract import extract
+from features.extraction import extract
 from features.scans.find import find_scans
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.ids import column_key
 from core.question import LabelQuestion
-from evaluation.audit.files.columns import Named, plain
+from evaluation.audit.files.columns import Named
 from evaluation.audit.files.foreign import Foreign, Warned
 from evaluation.audit.files.reader import read_predictions
 
@@ -113,8 +114,8 @@ def test_what_is_odd_is_counted(tmp_path: Path) -> None:
 
 
 def test_names_are_compared_without_case_and_signs() -> None:
-    assert plain(" Patient-ID ") == plain("patient_id") == "patient_id"
-    assert plain("isMSIH_non MSI") == "ismsih_non_msi"
+    assert column_key(" Patient-ID ") == column_key("patient_id") == "patient_id"
+    assert column_key("isMSIH_non MSI") == "ismsih_non_msi"
 
 
 def test_options_name_columns(tmp_path: Path) -> None:

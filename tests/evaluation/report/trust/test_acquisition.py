@@ -21,7 +21,7 @@ from evaluation.report.section import Section
 from evaluation.report.trust.acquisition import EXPLANATION, shortcut_section, split_off
 from evaluation.statistics.compare import compare
 from features.cache import hdf5
-from features.extract import extract
+from features.extraction import extract
 from features.phantom import make_phantom
 from features.scans.find import find_scans
 

@@ -11,8 +11,9 @@ import pytest
 from cohort_material import SECRETS, plant
 from PIL import Image
 
+from cli.words.cache import summary_lines
 from features.cache.hdf5 import Cache, verify, write
-from features.extract import Summary, extract, summary_lines
+from features.extraction import Summary, extract
 from features.scans.find import Skipped, find_scans
 
 Write = Callable[..., Path]
@@ -20,7 +21,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.cache.hdf5.os.fsync", lambda _: None)
+    monkeypatch.setattr("core.files.os.fsync", lambda _: None)
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_crash_after_publishing_does_no_harm(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("features.extract.shutil.rmtree", killed)
+        patch.setattr("features.cache.parts.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             run(cohort, out, cheap_embedder)
     before = out.read_bytes()
@@ -321,7 +322,7 @@ def test_unreadable_files_are_recorded_and_counted(cohort: Path, tmp_path: Path,
         ("2", "FLAIR", "2/FLAIR/Image-1.dcm"), *(("10", "T1w", f"10/T1w/Image-{k}.dcm") for k in range(4)),
     ]  # fmt: skip
     assert (summary.n_slices_new, summary.n_series_new) == (19, 6)
-    assert "  skipped: 5" in summary_lines(summary, scans)
+    assert "  skipped: 5" in summary_lines(summary)
     assert extract(scans, tmp_path / "f.h5", embed=cheap_embedder, workers=0).n_series_new == 0
 
 
@@ -375,7 +376,7 @@ def test_names_dates_and_uids_of_the_headers_are_nowhere_in_cache_parts_and_summ
     summary = extract(scans, out, embed=cheap_embedder, workers=workers)
     assert len(summary.skipped) == 3
     printed = capfd.readouterr()
-    written += [out.read_bytes(), "\n".join([*summary_lines(summary, scans), printed.out, printed.err]).encode()]
+    written += [out.read_bytes(), "\n".join([*summary_lines(summary), printed.out, printed.err]).encode()]
     for secret in (*SECRETS, str(tmp_path / "cohort").encode()):
         assert not any(secret in raw for raw in written), secret
 
@@ -491,7 +492,7 @@ def test_names_that_are_no_utf8_go_through_to_the_printed_summary(
     summary = extract(scans, tmp_path / "f.h5", embed=cheap_embedder, workers=0)
     assert summary.n_series_new == 2
     assert extract(scans, tmp_path / "f.h5", embed=cheap_embedder, workers=0).n_series_new == 0
-    text = "\n".join(summary_lines(summary, scans))
+    text = "\n".join(summary_lines(summary))
     assert text.encode()
     assert "p\\udcff/DWI: the folder's name" in text
 
@@ -502,12 +503,12 @@ def test_closing_summary_in_words(tmp_path: Path) -> None:
         (tmp_path / name / "a.dcm").touch()
     scans = find_scans([tmp_path], exclude=["9"])
     summary = Summary(
-        Path("f.h5"), n_patients=2, n_series_new=3, n_series_kept=1, n_slices_new=50, seconds=2.0, n_blank=4, n_views=7,
+        Path("f.h5"), scans, n_patients=2, n_series_new=3, n_series_kept=1, n_slices_new=50, seconds=2.0, n_blank=4, n_views=7,
         notes=["note well"],
     )  # fmt: skip
     summary.slices.update({("FLAIR", "axial"): 30, ("FLAIR", "sagittal"): 5, ("T1w", "coronal"): 8})
     summary.skipped = [Skipped("1", "FLAIR", f"1/FLAIR/{k}", "why") for k in range(12)]
-    assert summary_lines(summary, scans) == [
+    assert summary_lines(summary) == [
         "f.h5: 2 patients, 43 slices, 4 of them blank",
         "  FLAIR       35 slices (30 axial, 5 sagittal)",
         "  T1w          8 slices (8 coronal)",
@@ -565,4 +566,4 @@ def test_the_real_cohort(shared: Path, tmp_path: Path, cheap_embedder: Any) -> N
     assert summary.n_series_new == 5
     assert summary.skipped == []
     assert summary.slices == {("T2w", "axial"): 26, ("T2w", "coronal"): 120, ("T2w", "sagittal"): 40}
-    assert "  T2w is missing in 1 of 6 patients: 00017" in summary_lines(summary, scans)
+    assert "  T2w is missing in 1 of 6 patients: 00017" in summary_lines(summary)
