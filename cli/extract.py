@@ -41,13 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from tqdm import tqdm
 
-        from cli.words.cache import network_line, summary_lines
+        from cli.words.cache import network_line, precision_lines, summary_lines
         from features.extraction import check_cache, extract_scans, find_cohort
 
         check_cache(options.out)
         scans = find_cohort(options)
         embed = load_backbone(options.backbone, BackboneOptions.of(options))
-        print(network_line(options.backbone, embed))
+        print("\n".join([network_line(options.backbone, embed), *precision_lines(options.precision, embed)]))
         bar = partial(tqdm, mininterval=0.5 if sys.stderr.isatty() else 20)
         summary = extract_scans(scans, embed, options, progress=bar)
     except (ValueError, OSError) as error:

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from core.text import printable, some
+from features.backbones.bfloat16 import has_arithmetic
 from features.backbones.registry import Embed
 from features.cache.hdf5 import Cache
 from features.cache.isolated import try_to_open
@@ -17,6 +18,15 @@ def network_line(backbone: str, embed: Embed) -> str:
     return (
         f"{backbone} on the {embed.device}, {embed.precision}, {embed.settings['weights']} weights from {embed.origin}"
     )
+
+
+def precision_lines(precision: str, embed: Embed) -> list[str]:
+    """What the user should know of a precision that was asked for."""
+    if precision == "bfloat16" and embed.device == "CPU" and has_arithmetic() is False:
+        return [
+            "warning: this processor has no bfloat16 arithmetic; --precision bfloat16 is no faster here, and less exact"
+        ]
+    return []
 
 
 def summary_lines(summary: Summary) -> list[str]:

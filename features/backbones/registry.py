@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from core.registry import Registry
 
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+DIFFUSED = "bfloat16-diffused"  # what a cache says of VGG in bfloat16 (features.backbones.bfloat16)
+ASKED_AS = {DIFFUSED: "bfloat16"}  # the option that makes a precision, where it is called otherwise
 MARGINS = ("auto", "skip", "compute")
 
 

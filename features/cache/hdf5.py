@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from core.files import atomic_file
 from core.ids import natural_key
 from features.cache.safety import check_file
 from features.scans.find import Skipped
@@ -368,8 +369,7 @@ def write(
     attributes = dict(sorted({"format": FORMAT, "format_version": VERSION, **settings}.items()))
     digests = [s.digest() for s in blocks]
     fingerprints, precisions = [], []
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with atomic_file(path) as temporary:
         row_bytes = dim * np.dtype(settings["dtype"]).itemsize + _ROW_BYTES
         _reserve(temporary, n * row_bytes + len(left_out) * _SKIPPED_BYTES)
         with h5py.File(temporary, "r+") as f:
@@ -399,12 +399,6 @@ def write(
                 f.create_dataset(f"series/{name}", data=_encoded(texts), dtype=_TEXT)
             for name in ("patient", "sequence", "source", "reason"):
                 f.create_dataset(f"skipped/{name}", data=_encoded([getattr(s, name) for s in left_out]), dtype=_TEXT)
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # Room for the columns of a row, its source's name and the HDF5 structures around them; for one line of what was skipped;
@@ -461,14 +455,6 @@ def _problems(cache: Cache) -> list[str]:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _encoded(texts: Sequence[str]) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,16 @@ def _settings(caches: Sequence[Cache]) -> dict[str, Any]:
     return {**first, **joined([first, *others])}
 
 
-def joined(several: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """What stands in one cache for the settings of several that may differ (`JOINED`)."""
+def several(settings: Mapping[str, Any], key: str) -> list[str]:
+    """The values of a setting that may differ; one where nothing was joined."""
+    return str(settings[key]).split(JOINED[key])
+
+
+def joined(caches: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What stands in one cache for those settings of several caches that may differ (`JOINED`)."""
     out = {}
     for key, mark in JOINED.items():
-        found = {part for settings in several if key in settings for part in str(settings[key]).split(mark)}
+        found = {part for settings in caches if key in settings for part in several(settings, key)}
         if found:
             out[key] = mark.join(sorted(found))
     return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -10,8 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.files import recover
 from features.cache.hdf5 import Cache, SeriesRows, Stored, verify, write
-from features.cache.merge import JOINED, joined
+from features.cache.merge import JOINED, joined, several
 from features.cache.repair import loose_skipped
 from features.scans.find import Skipped
 
@@ -40,7 +40,7 @@ class Parts:
 
         Raises ValueError where it was made with other settings, which are named.
         """
-        self._sweep()
+        recover(self.out)
         notes: list[str] = []
         for path in ([self.out] if self.out.exists() else []) + sorted(self.folder.glob("*.h5")):
             if path != self.out and (problem := _unusable(path)):
@@ -91,18 +91,12 @@ class Parts:
         with Cache(self.out) as cache:
             return not set(skipped) <= set(cache.skipped)
 
-    def _sweep(self) -> None:
-        stump = re.compile(rf"\.{re.escape(self.out.name)}\.\d+\.tmp")
-        for path in self.out.parent.iterdir():
-            if stump.fullmatch(path.name):
-                path.unlink()
-
     def _compared(self, path: Path, theirs: dict[str, Any], accept_versions: bool) -> list[str]:
         """Refuse to join rows of different settings; rows that differ in precision only join with a note."""
         ours = self.settings
         different = [k for k in ours if theirs.get(k) != ours[k]]
         # several, where a join was accepted before
-        different = [k for k in different if not (k in JOINED and ours[k] in str(theirs.get(k)).split(JOINED[k]))]
+        different = [k for k in different if not (k in JOINED and k in theirs and ours[k] in several(theirs, k))]
         versions = set(JOINED) - {"precision"}
         serious = [k for k in different if k != "precision" and not (accept_versions and k in versions)]
         if serious:

@@ -21,7 +21,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.cache.hdf5.os.fsync", lambda _: None)
+    monkeypatch.setattr("core.files.os.fsync", lambda _: None)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import killed
 import numpy as np
 import pytest
 from cohort_material import make_cohort
@@ -55,10 +56,21 @@ def moments(marks: Path, wanted: dict[str, int], seed: int) -> list[tuple[str, i
     return drawn
 
 
+def test_each_phase_begins_with_a_function_that_there_is() -> None:
+    assert set(killed.phases().values()) >= {*NEW, *LATER, *RUN}
+    with pytest.raises(
+        LookupError, match="PHASES of tests/killed.py names features.table:no_such, which is not there any more"
+    ):
+        killed.code_of("features.table:no_such")
+    with pytest.raises(LookupError, match="No module named 'features.no_such'"):
+        killed.code_of("features.no_such:extract")
+
+
 # --- extraction ----------------------------------------------------------------------------------------
 
 NEW = {"looking": 5, "decoding": 8, "embedding": 6, "writing": 12, "publishing": 3, "clearing away": 6}
 LATER = {"looking": 4, "decoding": 4, "writing": 8, "clearing away": 4}
+RUN = {"recovering": 2, "writing a run": 6, "syncing": 8}
 
 
 @pytest.mark.parametrize("existing", [False, True], ids=["a new cache", "an existing cache"])
@@ -127,7 +139,7 @@ def test_a_run_killed_while_it_is_written_leaves_the_old_one_or_the_new_one(tmp_
     shutil.copytree(old, out)
     assert job(what="run", out=out, seed=2, marks=tmp_path / "marks") == 0
     assert content(out) == content(new) != content(old)
-    for phase, moment in moments(tmp_path / "marks", {"recovering": 2, "writing a run": 6, "syncing": 8}, seed=3):
+    for phase, moment in moments(tmp_path / "marks", RUN, seed=3):
         shutil.rmtree(out.parent)
         shutil.copytree(old, out)
         assert job(what="run", out=out, seed=2, kill_at=moment) == -signal.SIGKILL
@@ -143,6 +155,8 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
     (tmp_path / ".r.abcdefgh.old/r").mkdir(parents=True)  # where two folders cannot be exchanged
     (tmp_path / ".r.abcdefgh.old/r/run.json").write_text("{}")
     (tmp_path / ".r.12345678.tmp").mkdir()
+    (tmp_path / ".r.12345679.tmp").touch()  # of a file
+    (tmp_path / ".r.4711.tmp").touch()  # of a file, as version 0.1.0 called them
     (tmp_path / ".r.2.12345678.tmp").mkdir()  # of another run
     recover(tmp_path / "r")
     assert sorted(p.name for p in tmp_path.iterdir()) == [".r.2.12345678.tmp", "r"]
@@ -150,9 +164,9 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from heads import run_writer
+    from core import files
 
-    monkeypatch.setattr(run_writer, "_exchanged", lambda a, b: False)
+    monkeypatch.setattr(files, "_exchanged", lambda a, b: False)
     for text in ("old", "new"):
         with atomic_directory(tmp_path / "r") as folder:
             (folder / "x").write_text(text)
@@ -161,7 +175,7 @@ def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkey
 
 # --- locks ---------------------------------------------------------------------------------------------
 
-HOLD = "import sys, time; from pathlib import Path; from core.lock import held\nwith held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = "import sys, time; from pathlib import Path; from core.lock import file_lock\nwith file_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
 @pytest.fixture

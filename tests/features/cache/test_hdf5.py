@@ -174,7 +174,7 @@ def test_the_file_is_on_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch
         named.append((tmp_path / "a.h5").exists())
         fsync(handle)
 
-    monkeypatch.setattr("features.cache.hdf5.os.fsync", watched)
+    monkeypatch.setattr("core.files.os.fsync", watched)
     write(tmp_path / "a.h5", SETTINGS, [rows("1")])
     assert named == [False, True]
 
