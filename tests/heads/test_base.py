@@ -16,10 +16,11 @@ from toy_heads import Direction, Unsaved
 import evaluate
 import train_head
 from core.registry import Registry
-from heads.base import HEADS, Capabilities, capabilities, check_heads, hyperparameters, make_head, saved_as
+from heads.base import HEADS, Capabilities, capabilities, check_heads, saved_as
 from heads.boosted import Boosted, FittedBoosted
 from heads.bundle import load_bundle
 from heads.dense import Dense
+from heads.hyperparameters import hyperparameters, make_head
 from heads.logistic import Logistic
 
 ROOT = Path(__file__).resolve().parents[2]
