@@ -21,7 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import children_mib
-from features.cache.hdf5 import Cache, SeriesRows, verify, write
+from features.cache.checks import verify
+from features.cache.reader import Cache
+from features.cache.schema import SeriesRows
+from features.cache.writer import write
 from features.labels import read_labels
 from features.scans.find import Series, Skipped
 from features.scans.prepare import Images, prepare_series

@@ -15,8 +15,10 @@ from core.files import file_sha256
 from core.ids import match_ids, natural_key
 from core.predictions import TABLE
 from core.tables import read_csv
-from features.cache.hdf5 import COLUMNS, Cache
+from features.cache.checks import checked
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache
+from features.cache.schema import COLUMNS
 from features.scans.find import SEQUENCES, match_sequence
 
 if TYPE_CHECKING:
@@ -182,7 +184,7 @@ def load_table(
             there = np.isin(cache.column("plane"), list(planes))
             spans = zip(*(cache.series[c][series] for c in ("first_row", "n_rows")), strict=True)
             series = series[np.array([there[a : a + n].any() for a, n in spans], bool)]
-        X, problems = cache.checked(series)
+        X, problems = checked(cache, series)
         if problems:
             raise ValueError(
                 f"{str(source.path)!r} is damaged ({len(problems)} problems): {problems[0]}; python -m features verify lists them all"
