@@ -59,7 +59,14 @@ def series(rows: int = ROWS, patients: int = PATIENTS, seed: int = 0, sequence: 
             "window_low": np.zeros(n, np.float32), "window_high": np.full(n, 255, np.float32),
             "pixel_digest": np.array([f"{patient}{i:027d}"[:32].encode() for i in numbers], "S32"),
         }  # fmt: skip
-        yield SeriesRows(patient, sequence, "0" * 32, "float32", np.maximum(X, 0), columns)
+        yield SeriesRows(
+            patient=patient,
+            sequence=sequence,
+            fingerprint="0" * 32,
+            precision="float32",
+            features=np.maximum(X, 0),
+            columns=columns,
+        )
 
 
 def cohort(

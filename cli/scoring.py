@@ -9,7 +9,6 @@ from typing import Any
 
 def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Fitted heads + other.h5 -> scores.csv, metrics where there are labels, and a submission where one is asked for."""
-    from cli.words.labels import join_lines
     from core.predictions import CHOSEN, group_results
     from core.provenance import provenance
     from core.tables import write_csv
@@ -22,6 +21,7 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     from evaluation.statistics.assess import assess
     from features.labels import join, read_labels
     from features.table import ids_of, named_sequences, open_source
+    from heads.training.record_words import join_lines
 
     source = open_source(args.cache)
     labels: dict[str, int] = {}
@@ -51,7 +51,9 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     if warning:
         print(f"\n{warning}")
     if labels:
-        cross_validated = {s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored}
+        cross_validated: dict[tuple[str, str, str], float] = {
+            s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored
+        }
         order = {key: i for i, key in enumerate(cross_validated)}
         known = [
             assess(s, level="patient", replicates=args.replicates, seed=args.seed)

@@ -59,6 +59,22 @@ def fold_aucs(y: Labels, scores: Array, fold: Labels, W: Array) -> Array:
     return np.array(out).reshape(-1, len(W))
 
 
+def mean_fold_auc(y: Labels, scores: Array, fold: Labels) -> float:
+    """The AUC by fold.
+
+    Parameters
+    ----------
+    y : (n,) 0 or 1
+    scores, fold : (R, n) by repeat; NaN and -1 where there is no score
+
+    Returns
+    -------
+    The mean over repeats and folds with both classes, NaN where there are none.
+    """
+    aucs = fold_aucs(y, scores, fold, ones(len(y)))
+    return float(aucs.mean()) if len(aucs) else float("nan")
+
+
 def average_precision(y: Labels, score: Array, W: Array) -> Array:
     """Sum of precision times the step in recall, from the highest score down."""
     p, q = _tied_sums(y, score, W, descending=True)

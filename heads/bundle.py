@@ -15,19 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.text import some
-from heads.boosted import FittedBoosted
-from heads.crossfit import Fitted
-from heads.dense import FittedDense
-from heads.logistic import FittedLogistic
+from heads.base import Fitted, saved_as
 
 FORMAT = "mgmt-radiogenomics/head"
 VERSION = 1
 _PREFIX = "fingerprint/"
-_KINDS: dict[str, type[FittedLogistic] | type[FittedBoosted] | type[FittedDense]] = {
-    "logistic": FittedLogistic,
-    "boosted": FittedBoosted,
-    "dense": FittedDense,
-}
 
 
 @dataclass
@@ -59,7 +51,7 @@ def load_bundle(path: Path) -> Bundle:
             raise ValueError(f"format {about.get('format')!r} version {about.get('format_version')}")
         marks = {n.removeprefix(_PREFIX): arrays.pop(n) for n in list(arrays) if n.startswith(_PREFIX)}
         _check_numbers(arrays)
-        return Bundle(_KINDS[about.get("kind", about["head"])].from_arrays(arrays), about, marks)
+        return Bundle(saved_as(about.get("kind", about["head"])).from_arrays(arrays), about, marks)
     except FileNotFoundError:
         raise ValueError(f"the fitted head {str(path)!r} does not exist") from None
     except Exception as error:  # zip, JSON and array readers each raise their own

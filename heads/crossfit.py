@@ -13,19 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.boosted import Boosted, FittedBoosted
-from heads.dense import Dense, FittedDense
+from heads.base import Curve, Fitted, Head, capabilities
 from heads.folds import RowSplit
-from heads.logistic import FittedLogistic, Logistic
 from heads.standardise import Floats, Matrix, Part
-
-Head = Logistic | Boosted | Dense
-Fitted = FittedLogistic | FittedBoosted | FittedDense
-HEADS: dict[str, type[Logistic] | type[Boosted] | type[Dense]] = {
-    "dense": Dense,
-    "logistic": Logistic,
-    "boosted": Boosted,
-}
 
 
 class Rows(Protocol):
@@ -35,6 +25,12 @@ class Rows(Protocol):
     X: NDArray[np.float32]
     patient: NDArray[Any]
     view: NDArray[np.int16]
+
+
+class SliceRows(Rows, Protocol):
+    """Rows that can be split by slice: besides, `slice_id` (n,) str, shared by the views of an image."""
+
+    slice_id: NDArray[Any]
 
 
 @dataclass
@@ -51,8 +47,8 @@ class FoldScores:
     fold: int
     rows: NDArray[np.intp]
     scores: NDArray[np.float64]
-    curve: list[dict[str, float]]
-    fitted: FittedLogistic | None = None
+    curve: Curve
+    fitted: Fitted | None = None
 
 
 def cross_fit(
@@ -119,14 +115,14 @@ def _fold_calls(
 def _at_once(calls: Sequence[tuple[Any, ...]], jobs: int) -> list[Any]:
     """Results of calls (function, head, arguments ...), in order, `jobs` at a time, each on one thread.
 
-    TensorFlow keeps the number of its threads for a whole process, so that dense heads go to processes of their own where
-    there are several jobs. The other libraries let go of the interpreter while they compute: threads share the table.
+    Some libraries keep the number of their threads for a whole process (TensorFlow), so that their heads go to processes of
+    their own where there are several jobs. The others let go of the interpreter while they compute: threads share the table.
     """
     from joblib import Parallel, delayed
 
     out: dict[int, Any] = {}
     for apart, options in ((True, {}), (False, {"backend": "threading"})):
-        here = [i for i, (_, head, *_) in enumerate(calls) if (head.name == "dense") == apart]
+        here = [i for i, (_, head, *_) in enumerate(calls) if capabilities(head).own_process == apart]
         if here:
             with _strict():
                 found = Parallel(n_jobs=jobs, **options)(delayed(_call)(*calls[i], strict=apart) for i in here)
@@ -162,7 +158,7 @@ def _fit(
     view: NDArray[np.int16],
     seed: int,
     validation: NDArray[np.intp] | None = None,
-) -> tuple[Fitted, list[dict[str, float]]]:
+) -> tuple[Fitted, Curve]:
     if len(np.unique(y)) < 2:
         raise ValueError(
             f"{head.name} on {sequence}: the training patients ({', '.join(sorted(set(patient))[:8])}) all have one label; "
@@ -194,11 +190,11 @@ def _fit_and_score(
     if split.validation is not None:
         rows = np.concatenate([split.train, split.validation])
         validation = np.arange(len(split.train), len(rows))
-        if head.name != "dense":  # only the dense head watches validation rows; the others do not see them
+        if not capabilities(head).early_stopping:  # it would train on rows that are there to be watched
             rows, validation = split.train, None
     own_seed = _seed(seed, head.name, sequence, split.repeat, split.fold)
     fitted, curve = _fit(head, sequence, Part(X, rows), y[rows], patient[rows], view[rows], own_seed, validation)
-    kept = fitted if isinstance(fitted, FittedLogistic) else None
+    kept = fitted if capabilities(head).linear else None
     scores = fitted.scores(Part(X, split.test))
     return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, scores, curve, kept)
 

@@ -6,11 +6,14 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.options import above_zero, at_least
+from heads.base import HEADS, Arrays, Capabilities, Curve, Fitted, Requirement, hyperparameter
+from heads.search.space import Choice, LogUniform
 from heads.standardise import Floats, Matrix, Part, Standardiser
 
 OPTIMIZERS = ("rmsprop", "adam", "sgd")
@@ -36,31 +39,61 @@ class FittedDense:
             z[rows] = (h @ self.kernels[-1] + self.biases[-1])[:, 0]
         return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> Arrays:
         """What `from_arrays` needs to make this head again."""
-        out: dict[str, NDArray[Any]] = {"mean": self.standardise.mean, "scale": self.standardise.scale}
+        out: Arrays = {"mean": self.standardise.mean, "scale": self.standardise.scale}
         for i, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
             out[f"kernel_{i}"], out[f"bias_{i}"] = kernel, bias
         return out
 
     @classmethod
-    def from_arrays(cls, a: dict[str, NDArray[Any]]) -> FittedDense:
+    def from_arrays(cls, a: Arrays) -> FittedDense:
         """The inverse of `arrays`."""
         n = max(1, sum(name.startswith("kernel_") for name in a))
         standardise = Standardiser(a["mean"], a["scale"])
         return cls(standardise, [a[f"kernel_{i}"] for i in range(n)], [a[f"bias_{i}"] for i in range(n)])
 
 
+@HEADS.register("dense")
 @dataclass(frozen=True)
 class Dense:
     """A stack of ReLU layers and one sigmoid unit."""
 
-    hidden: tuple[int, ...] = (128, 64, 32, 16)
-    optimizer: str = "rmsprop"
-    learning_rate: float = 5e-4
-    batch_size: int = 32
-    epochs: int = 50
-    name: str = "dense"
+    hidden: tuple[int, ...] = hyperparameter(
+        (128, 64, 32, 16),
+        "layers of the dense head (default: 128 64 32 16)",
+        parse=at_least(1),
+        many=True,
+        flag="--hidden",
+        search=Choice(((64,), (128, 32), (32, 16)), or_given=True),
+    )
+    optimizer: str = hyperparameter(
+        "rmsprop", "of the dense head (default: rmsprop)", choices=OPTIMIZERS, flag="--optimizer"
+    )
+    learning_rate: float = hyperparameter(
+        5e-4,
+        "of the dense head (default: 5e-4)",
+        parse=above_zero,
+        flag="--learning-rate",
+        search=LogUniform(1e-4, 3e-3),
+    )
+    batch_size: int = hyperparameter(
+        32,
+        "of the dense head (default: 32)",
+        parse=at_least(1),
+        flag="--batch-size",
+        search=Choice((16, 32, 64, 128)),
+    )
+    epochs: int = hyperparameter(50, "of the dense head, at most (default: 50)", parse=at_least(1), flag="--epochs")
+
+    name: ClassVar[str] = "dense"
+    fitted: ClassVar[type[Fitted]] = FittedDense
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        early_stopping=True,
+        own_process=True,
+        cheap=False,
+        requires=Requirement("tensorflow", "TensorFlow", "pip install -r requirements.txt"),
+    )
 
     def fit(
         self,
@@ -72,7 +105,7 @@ class Dense:
         seed: int,
         view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,
-    ) -> tuple[FittedDense, list[dict[str, float]]]:
+    ) -> tuple[FittedDense, Curve]:
         """Train with early stopping on inner validation patients (or the rows `validation`); best epoch kept.
 
         With fewer than two patients in a class nothing can be held back: all epochs run. Returns the head and its
@@ -90,7 +123,7 @@ class Dense:
         n, n_inner = int((~held).sum()), int(watched.sum())
         train, inner = (_rows(standardise, X, y, weight, np.flatnonzero(part)) for part in (~held, watched))
         rng = np.random.default_rng(seed)
-        curve: list[dict[str, float]] = []
+        curve: Curve = []
         best, best_loss, waited = net.weights(), np.inf, 0
         for epoch in range(self.epochs):
             loss, accuracy = net.epoch(*train, order=rng.permutation(n))

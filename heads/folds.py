@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.leak import Leak
+
 NOTEBOOK_SEED = 42
 
 
@@ -160,12 +162,12 @@ def slice_split(view: NDArray[np.int16], slice_id: NDArray[Any], *, seed: int = 
     return RowSplit(0, 0, np.sort(train), np.sort(test), np.sort(validation))
 
 
-def leak(patient: NDArray[Any], split: RowSplit) -> tuple[int, int]:
-    """(test patients that are also in training, test patients)."""
-    test, train = set(patient[split.test]), set(patient[split.train])
-    return len(test & train), len(test)
-
-
-def leak_sentence(n: int, m: int) -> str:
-    """What every output of a leaking run carries."""
-    return f"LEAKS: {n} of {m} test patients are also in training"
+def leak_of(patient: NDArray[Any], splits: Sequence[RowSplit]) -> Leak:
+    """How many patients are in training and test of one split at once, and how many are tested; patient : (n,) of each row."""
+    shared: set[str] = set()
+    tested: set[str] = set()
+    for s in splits:
+        test = set(patient[s.test])
+        tested |= test
+        shared |= test & set(patient[s.train])
+    return Leak(len(shared), len(tested))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import growth
+from benchmarks.speed import growth
 from features.cache.reader import Cache
 from heads.crossfit import patient_weights
 

@@ -1,12 +1,12 @@
-"""A small version of `benchmarks/simulation.py`: the report's intervals and p-values hold on cohorts with a known truth."""
+"""A small version of `benchmarks/evidence/simulation.py`: the report's intervals and p-values hold on cohorts with a known truth."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from benchmarks import simulation
-from benchmarks.simulation import Cell
+from benchmarks.evidence import simulation
+from benchmarks.evidence.simulation import Cell
 
 
 @pytest.mark.slow

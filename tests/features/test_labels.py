@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cli.words.labels import join_lines
 from core.ids import match_ids
 from core.tables import read_csv
 from features.labels import join, read_labels
+from heads.training.record_words import join_lines
 
 
 def save(tmp_path: Path, text: str | bytes, name: str = "labels.csv") -> Path:

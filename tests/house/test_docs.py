@@ -12,12 +12,9 @@ import evaluate
 import extract_features
 import train_head
 from cli import cache as features_main
-from evaluation.report.performance import permutation
 from evaluation.statistics.leak_demo import LEAK_COLUMNS
 from features.cache.schema import CODED, COLUMNS
-from heads import run_writer
-from heads.controls import learning_curve
-from heads.search import trials
+from heads import run_record
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -55,11 +52,7 @@ def test_every_hdf5_name_is_in_formats() -> None:
 
 
 def test_every_column_is_in_formats() -> None:
-    columns = {
-        *run_writer.PREDICTION_COLUMNS,
-        *run_writer.SLICE_COLUMNS,
-        *run_writer.CURVE_COLUMNS,
-        run_writer.WARNING_COLUMN,
-    }
-    columns |= {*trials.LEDGER_COLUMNS, *learning_curve.LEARNING_COLUMNS, *LEAK_COLUMNS, *permutation.COLUMNS}
+    kinds = ("PREDICTION", "SLICE", "CURVE", "TRIAL", "LEARNING", "PERMUTATION")
+    columns = {c for kind in kinds for c in getattr(run_record, f"{kind}_COLUMNS")}
+    columns |= {run_record.WARNING_COLUMN, *LEAK_COLUMNS}
     assert sorted(c for c in columns if f"`{c}`" not in FORMATS) == []

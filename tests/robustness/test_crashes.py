@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import killed
 import numpy as np
 import pytest
 from cohort_material import make_cohort
@@ -56,10 +57,21 @@ def moments(marks: Path, wanted: dict[str, int], seed: int) -> list[tuple[str, i
     return drawn
 
 
+def test_each_phase_begins_with_a_function_that_there_is() -> None:
+    assert set(killed.phases().values()) >= {*NEW, *LATER, *RUN}
+    with pytest.raises(
+        LookupError, match="PHASES of tests/killed.py names features.table:no_such, which is not there any more"
+    ):
+        killed.code_of("features.table:no_such")
+    with pytest.raises(LookupError, match="No module named 'features.no_such'"):
+        killed.code_of("features.no_such:extract")
+
+
 # --- extraction ----------------------------------------------------------------------------------------
 
 NEW = {"looking": 5, "decoding": 8, "embedding": 6, "writing": 12, "publishing": 3, "clearing away": 6}
 LATER = {"looking": 4, "decoding": 4, "writing": 8, "clearing away": 4}
+RUN = {"recovering": 2, "writing a run": 6, "syncing": 8}
 
 
 @pytest.mark.parametrize("existing", [False, True], ids=["a new cache", "an existing cache"])
@@ -128,7 +140,7 @@ def test_a_run_killed_while_it_is_written_leaves_the_old_one_or_the_new_one(tmp_
     shutil.copytree(old, out)
     assert job(what="run", out=out, seed=2, marks=tmp_path / "marks") == 0
     assert content(out) == content(new) != content(old)
-    for phase, moment in moments(tmp_path / "marks", {"recovering": 2, "writing a run": 6, "syncing": 8}, seed=3):
+    for phase, moment in moments(tmp_path / "marks", RUN, seed=3):
         shutil.rmtree(out.parent)
         shutil.copytree(old, out)
         assert job(what="run", out=out, seed=2, kill_at=moment) == -signal.SIGKILL
