@@ -106,12 +106,12 @@ def open_source(path: Path) -> Source:
     if re.search(r"\.csv(\.gz)?$", path.name.lower()):
         table = read_table(path)
         return Source(
-            path,
-            True,
-            [str(p) for p in table.patient],
-            [TABLE],
-            {"table_columns": len(table.columns)},
-            file_sha256(path),
+            path=path,
+            is_csv=True,
+            patients=[str(p) for p in table.patient],
+            sequences=[TABLE],
+            settings={"table_columns": len(table.columns)},
+            digest=file_sha256(path),
         )
     try_to_open(path)
     with Cache(path) as cache:
@@ -119,7 +119,13 @@ def open_source(path: Path) -> Source:
         patients = sorted(set(map(str, cache.series["patient"])), key=natural_key)
         skipped = [vars(s) for s in cache.skipped]
         return Source(
-            path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, cache.content_digest, skipped
+            path=path,
+            is_csv=False,
+            patients=patients,
+            sequences=[q for q in SEQUENCES if q in present],
+            settings=cache.settings,
+            digest=cache.content_digest,
+            skipped=skipped,
         )
 
 
@@ -212,7 +218,7 @@ def load_table(
         digest = np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b"")  # blank slices are all alike
         missing = sorted(wanted.intersection(source.patients) - with_rows, key=natural_key)
         X = X.astype(np.float32, copy=False)
-        return Table(sequence, X, patient, view[rows], np.array(ids, object), missing, digest=digest)
+        return Table(sequence, X, patient, view[rows], slice_id=np.array(ids, object), missing=missing, digest=digest)
 
 
 def pool(table: Table) -> Table:
@@ -253,7 +259,12 @@ def concatenate(tables: Sequence[Table]) -> Table:
     missing = sorted(set.intersection(*(set(t.missing) for t in tables)), key=natural_key)
     name = "+".join(t.sequence for t in tables)
     return Table(
-        name, np.concatenate(blocks, axis=1), patients, np.zeros(len(patients), np.int16), patients.copy(), missing
+        name,
+        np.concatenate(blocks, axis=1),
+        patients,
+        view=np.zeros(len(patients), np.int16),
+        slice_id=patients.copy(),
+        missing=missing,
     )
 
 

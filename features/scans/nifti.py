@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.scans.orientation import RawSlice, UnusableError, check_voxels, finite
+
+Voxels = NDArray[np.integer | np.floating]
 
 
 def read_nifti(path: Path, source: str, plane: str) -> list[RawSlice]:
@@ -31,10 +34,15 @@ def read_nifti(path: Path, source: str, plane: str) -> list[RawSlice]:
         raise UnusableError(f"cannot be read as NIfTI ({type(error).__name__})") from None
     if volume.dtype.kind not in "uif":
         raise UnusableError(f"a NIfTI volume of {volume.dtype}; expected grey values")
-    eight_bit = volume.dtype == np.uint8
     if volume.dtype.kind == "f":
         volume = volume.astype(np.float32)
     zooms = [float(z) for z in image.header.get_zooms()[:3]]
+    return _cut(volume, affine, zooms, source, plane)
+
+
+def _cut(volume: Voxels, affine: NDArray[np.float64], zooms: list[float], source: str, plane: str) -> list[RawSlice]:
+    """The slices of a volume whose axes run to Right, Anterior, Superior; zooms : mm along each."""
+    eight_bit = volume.dtype == np.uint8
     # Seen as in radiology: x runs to the patient's Left, rows to Posterior (axial) or Inferior.
     view = {
         "axial": (volume[::-1, ::-1].transpose(2, 1, 0), (zooms[1], zooms[0]), 2, 1),
