@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from features.cache import hdf5
-from features.cache.hdf5 import SeriesRows
+from features.cache.schema import SeriesRows
+from features.cache.writer import write
 
 ROWS, PATIENTS, DIM = (
     43_000,
@@ -76,7 +76,7 @@ def cohort(
     folder.mkdir(parents=True, exist_ok=True)
     cache, labels = folder / f"{'-'.join(sequences)}-{rows}-{patients}.h5", folder / f"labels-{patients}.csv"
     if not cache.exists():
-        hdf5.write(cache, SETTINGS, (s for k, q in enumerate(sequences) for s in series(rows, patients, k, q)))
+        write(cache, SETTINGS, (s for k, q in enumerate(sequences) for s in series(rows, patients, k, q)))
     with labels.open("w", newline="", encoding="utf-8") as f:
         csv.writer(f).writerows([("patient_id", "label"), *labels_of(patients).items()])
     return cache, labels

@@ -21,9 +21,10 @@ from core.ids import natural_key
 from core.lock import file_lock
 from core.text import some
 from features.backbones.registry import BackboneOptions, Embed, load_backbone
-from features.cache.hdf5 import Cache, SeriesRows
 from features.cache.isolated import try_to_open
 from features.cache.parts import Parts
+from features.cache.reader import Cache
+from features.cache.schema import SeriesRows
 from features.options import ExtractOptions
 from features.scans.find import SEQUENCES, Scans, Series, Skipped, find_scans, match_sequence
 from features.scans.prepare import PREPROCESSING, Images, pixel_digest, prepare_series

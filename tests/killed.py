@@ -41,7 +41,7 @@ from heads.standardise import Standardiser  # noqa: E402
 # The functions with which a phase begins, as module:name.
 PHASES = {
     "features.extraction:_extend": "looking", "features.scans.prepare:prepare_series": "decoding", "killed:Logged.__call__": "embedding",
-    "features.cache.hdf5:write": "writing", "features.cache.parts:Parts.publish": "publishing", "shutil:rmtree": "clearing away",
+    "features.cache.writer:write": "writing", "features.cache.parts:Parts.publish": "publishing", "shutil:rmtree": "clearing away",
     "core.files:recover": "recovering", "heads.run_writer:write_run": "writing a run", "core.files:_sync": "syncing",
 }  # fmt: skip
 

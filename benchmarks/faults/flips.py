@@ -17,8 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from features.cache.hdf5 import CODED, COLUMNS, Cache, SeriesRows, verify, write
+from features.cache.checks import verify
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache
+from features.cache.schema import CODED, COLUMNS, SeriesRows
+from features.cache.writer import write
 from features.scans.find import Skipped
 
 SECONDS = 1.0  # an answer takes 0.02

@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.timing import children_mib
 from benchmarks.whole_files import SECRETS, seeds
-from features.cache.hdf5 import Cache, verify
+from features.cache.checks import verify
+from features.cache.reader import Cache
 from features.labels import read_labels
 from features.scans.find import Series, Skipped
 from features.scans.prepare import Images, prepare_series

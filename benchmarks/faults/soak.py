@@ -119,8 +119,10 @@ class Soak:
 
     def damage(self) -> None:
         """A bit of a vector or column of a copy; verify names its patient, and repair and extraction bring it back."""
-        from features.cache.hdf5 import COLUMNS, Cache, verify
+        from features.cache.checks import verify
+        from features.cache.reader import Cache
         from features.cache.repair import repair
+        from features.cache.schema import COLUMNS
 
         self.extract()
         import h5py

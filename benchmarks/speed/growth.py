@@ -38,7 +38,7 @@ class Synthetic:
 
     def load(self) -> Any:
         """The series: about half of the values are zero, and two columns know a little of the label."""
-        from features.cache.hdf5 import CODED, COLUMNS, SeriesRows
+        from features.cache.schema import CODED, COLUMNS, SeriesRows
 
         rng = np.random.default_rng(self.number)
         columns: dict[str, Any] = {c: np.ones(SERIES, t) for c, t in COLUMNS.items() if c not in CODED}
@@ -87,13 +87,13 @@ def part(name: str, folder: Path, rows: int) -> None:
         found = extract(find_scans([folder / "cohort"]), folder / "e.h5", embed=Tiles(), workers=os.cpu_count() or 1)
         assert found.n_slices_new == n * SERIES
     elif name == "publish":
-        from features.cache.hdf5 import write
+        from features.cache.writer import write
 
         series: Any = [Synthetic(k) for k in range(n)]
         write(cache, SETTINGS, series)
         (folder / "labels.csv").write_text("id,label\n" + "".join(f"{k:06d},{k % 2}\n" for k in range(n)))
     elif name == "verify":
-        from features.cache.hdf5 import verify
+        from features.cache.checks import verify
 
         assert verify(cache) == []
     else:

@@ -8,8 +8,8 @@ from pathlib import Path
 from core.text import printable, some
 from features.backbones.bfloat16 import has_arithmetic
 from features.backbones.registry import Embed
-from features.cache.hdf5 import Cache
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache
 from features.extraction import Summary
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from core.lock import file_lock
 from core.text import some
-from features.cache.hdf5 import Cache, Stored, write
+from features.cache.checks import layout
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped, own_settings
+from features.cache.writer import write
 
 # Settings that may differ between machines, and what joins them in one cache (FORMATS.md).
 JOINED = {"precision": "+", "versions": " + ", "code_version": " + "}
@@ -30,7 +32,7 @@ def merge(paths: Sequence[Path], out: Path) -> tuple[int, int]:
     with file_lock(out), ExitStack() as opened:
         caches = [opened.enter_context(Cache(path)) for path in paths]
         for cache in caches:
-            if problems := cache.layout():
+            if problems := layout(cache):
                 raise ValueError(f"{str(cache.path)!r} is damaged: {problems[0]}; python -m features verify lists all")
         settings = _settings(caches)
         kept: dict[tuple[str, str], tuple[Stored, Path]] = {}

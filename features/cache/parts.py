@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.files import recover
-from features.cache.hdf5 import Cache, SeriesRows, Stored, verify, write
+from features.cache.checks import verify
 from features.cache.merge import JOINED, joined, several
+from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped
+from features.cache.schema import SeriesRows
+from features.cache.writer import write
 from features.scans.find import Skipped
 
 

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from core.ids import natural_key
 from features.scans.decode import read_file
+from features.scans.eight_bit import EightBit, brain_fraction, to_eight_bit
 from features.scans.find import Series, Skipped, kind_of
-from features.scans.orientation import Slice
+from features.scans.orientation import RawSlice
+from features.scans.slice import Slice, columns_of
 
 PREPROCESSING = "slices-1"
-PERCENTILES = (0.5, 99.5)
-BRAIN_LEVEL = 12  # of 255: what lies above 5 % of the window counts as brain
 
 
 @dataclass
 class Images:
-    """The prepared slices of one series: `pixels` (n, size, size) uint8 and one value per slice in each column."""
+    """The prepared slices of one series: `pixels` (n, size, size) uint8, and a value per slice for each field of `Slice`."""
 
     pixels: NDArray[np.uint8]
     columns: dict[str, NDArray[Any]]
@@ -51,7 +51,7 @@ def prepare_series(
     Rows come view by view: first the images themselves in geometric order, then the same slices in view 1, 2 ...
     `left_out` : {file: reason} of files not to open. `reading(k)` is called before file k, and with their number after the last.
     """
-    slices: list[Slice] = []
+    slices: list[RawSlice] = []
     skipped: list[Skipped] = []
     for k, source in enumerate(series.files):
         reading(k)
@@ -64,109 +64,45 @@ def prepare_series(
         except ValueError as error:
             skipped.append(Skipped(series.patient, series.sequence, source, str(error)))
     reading(len(series.files))
-    slices, eights, windows, refused = to_eight_bit(order(slices), normalize)
-    skipped += [Skipped(series.patient, series.sequence, s.source, reason) for s, reason in refused]
-    shape = (len(slices), size, size)
-    pixels = np.zeros(shape, np.uint8)
-    for k, (s, eight) in enumerate(zip(slices, eights, strict=True)):
-        pixels[k] = fit(eight, s.spacing, size, resize)
-    columns: dict[str, NDArray[Any]] = {
-        "source": np.array([s.source for s in slices], object),
-        "plane": np.array([s.plane for s in slices], object),
-        "instance": np.array([s.instance for s in slices], np.int32),
-        "position": np.array([s.position for s in slices], np.float32),
-        "brain_fraction": np.array([brain_fraction(e) for e in eights], np.float32),
-        "height": np.array([e.shape[0] for e in eights], np.int32),
-        "width": np.array([e.shape[1] for e in eights], np.int32),
-        "spacing_row": np.array([s.spacing[0] for s in slices], np.float32),
-        "spacing_column": np.array([s.spacing[1] for s in slices], np.float32),
-        "window_low": np.array([w[0] for w in windows], np.float32),
-        "window_high": np.array([w[1] for w in windows], np.float32),
-        "view": np.zeros(len(slices), np.int16),
-    }
-    if augment:
-        views = [pixels]
-        for view in range(1, augment + 1):
-            seeds = [f"{seed}/{view}/{s.source}/{s.instance}" for s in slices]
-            views.append(
-                np.array([augmented(p, _rng(k)) for p, k in zip(pixels, seeds, strict=True)], np.uint8).reshape(shape)
-            )
-        columns = {name: np.concatenate([values] * (augment + 1)) for name, values in columns.items()}
-        columns["view"] = np.repeat(np.arange(augment + 1, dtype=np.int16), len(slices))
-        pixels = np.concatenate(views)
-    columns["pixel_digest"] = np.array([pixel_digest(p) for p in pixels], "S32")
-    return Images(pixels, columns, skipped)
+    kept, refused = to_eight_bit(order(slices), normalize)
+    skipped += [Skipped(series.patient, series.sequence, r.raw.source, r.reason) for r in refused]
+    views = [fit(e.image, e.raw.spacing, size, resize) for e in kept]
+    for view in range(1, augment + 1):
+        names = [f"{seed}/{view}/{e.raw.source}/{e.raw.instance}" for e in kept]
+        views += [augmented(pixels, _rng(name)) for pixels, name in zip(views[: len(kept)], names, strict=True)]
+    facts = [_facts(kept[k % len(kept)], k // len(kept), pixels) for k, pixels in enumerate(views)]
+    pixels = np.array(views, np.uint8).reshape(len(views), size, size)
+    return Images(pixels, columns_of(facts), skipped)
 
 
-def order(slices: Sequence[Slice]) -> list[Slice]:
+def _facts(eight: EightBit, view: int, pixels: NDArray[np.uint8]) -> Slice:
+    """What a cache keeps of a slice besides its vector; `pixels` : as they are shown to the network."""
+    raw = eight.raw
+    return Slice(
+        plane=raw.plane,
+        source=raw.source,
+        instance=raw.instance,
+        position=raw.position,
+        brain_fraction=brain_fraction(eight.image),
+        view=view,
+        height=eight.image.shape[0],
+        width=eight.image.shape[1],
+        spacing_row=raw.spacing[0],
+        spacing_column=raw.spacing[1],
+        window_low=eight.window[0],
+        window_high=eight.window[1],
+        pixel_digest=pixel_digest(pixels),
+    )
+
+
+def order(slices: Sequence[RawSlice]) -> list[RawSlice]:
     """By plane, then position along its axis, then instance number, then natural file name."""
 
-    def key(s: Slice) -> tuple[Any, ...]:
+    def key(s: RawSlice) -> tuple[Any, ...]:
         known = bool(np.isfinite(s.position))
         return (s.plane, not known, s.position if known else 0.0, s.instance, natural_key(s.source))
 
     return sorted(slices, key=key)
-
-
-def to_eight_bit(
-    slices: Sequence[Slice], normalize: str
-) -> tuple[list[Slice], list[NDArray[np.uint8]], list[tuple[float, float]], list[tuple[Slice, str]]]:
-    """Map every slice to 8 bit: the slices kept, their images, their windows, and what was refused and why.
-
-    `series` and `slice` map the 0.5 to 99.5 percentiles of the foreground (of the series, of the slice) to
-    0 ... 255 and clip; foreground is what is above the lowest value and not zero, so that the background, 0 or
-    -0.5 after rescaling, is left out. `none` maps the full range of the stored type. Slices of 8-bit files are
-    taken as they are. A slice of one single value is blank: all zeros.
-    """
-    deep = [s.pixels for s in slices if not s.eight_bit]
-    shared = _window(deep) if deep and normalize == "series" else (0.0, 0.0)
-    kept: list[Slice] = []
-    images: list[NDArray[np.uint8]] = []
-    windows: list[tuple[float, float]] = []
-    refused: list[tuple[Slice, str]] = []
-    for s in slices:
-        if s.eight_bit:
-            window = (0.0, 255.0)
-            image = s.pixels.astype(np.uint8)
-        else:
-            if normalize == "none":
-                if s.full_range is None:
-                    refused.append(
-                        (s, "floating-point values have no full range for --normalize none; use series or slice")
-                    )
-                    continue
-                window = s.full_range
-            else:
-                window = shared if normalize == "series" else _window([s.pixels])
-            image = _map(s.pixels, window)
-        kept.append(s)
-        images.append(image)
-        windows.append(window)
-    return kept, images, windows, refused
-
-
-def _window(images: Sequence[NDArray[Any]]) -> tuple[float, float]:
-    """The percentile window of the foreground of all `images` together; (v, v) where there is none."""
-    lowest = min(image.min() for image in images)
-    foreground = np.concatenate([image[(image > lowest) & (image != 0)] for image in images])
-    if foreground.size == 0:
-        return float(lowest), float(lowest)
-    if foreground.dtype == np.int16:
-        foreground = foreground.astype(np.int32)  # NumPy takes differences of neighbours, which int16 need not hold
-    low, high = np.percentile(foreground, PERCENTILES)
-    return float(low), float(high)
-
-
-def _map(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[np.uint8]:
-    """(h, w) of any type -> (h, w) uint8, low ... high to 0 ... 255; all zeros where the image is of one single value."""
-    low, high = window
-    if (pixels == pixels[0, 0]).all():
-        return np.zeros(pixels.shape, np.uint8)
-    if high <= low:  # the whole foreground is one value: a mask
-        return np.where(pixels >= high, np.uint8(255), np.uint8(0))
-    scaled = (pixels.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
-    image: NDArray[np.uint8] = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
-    return image
 
 
 def box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -176,11 +112,6 @@ def box(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
         return slice(0, 0), slice(0, 0)
     columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def brain_fraction(image: NDArray[np.uint8]) -> float:
-    """Share of the image (h, w) uint8 brighter than 5 % of the window, 0 ... 1; 0 marks a blank slice."""
-    return float(np.count_nonzero(image > BRAIN_LEVEL) / image.size)
 
 
 def fit(image: NDArray[np.uint8], spacing: tuple[float, float], size: int, resize: str) -> NDArray[np.uint8]:

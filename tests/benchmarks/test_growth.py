@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed import growth
-from features.cache.hdf5 import Cache
+from features.cache.reader import Cache
 from heads.crossfit import patient_weights
 
 

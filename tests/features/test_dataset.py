@@ -13,7 +13,7 @@ from cache_material import SETTINGS, rows
 
 from core.question import LabelQuestion
 from features import Dataset, Table, load
-from features.cache.hdf5 import write
+from features.cache.writer import write
 
 
 @pytest.fixture

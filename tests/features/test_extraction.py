@@ -12,7 +12,9 @@ from cohort_material import SECRETS, plant
 from PIL import Image
 
 from cli.words.cache import summary_lines
-from features.cache.hdf5 import Cache, verify, write
+from features.cache.checks import verify
+from features.cache.reader import Cache
+from features.cache.writer import write
 from features.extraction import Summary, extract
 from features.scans.find import Skipped, find_scans
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.cache.hdf5 import Cache
+from features.cache.reader import Cache
 from features.extraction import extract
 from features.reload import check_ids, find_series, images_of, load_embedder, tolerance
 from features.scans.find import find_scans

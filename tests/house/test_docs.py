@@ -13,7 +13,7 @@ import extract_features
 import train_head
 from cli import cache as features_main
 from evaluation.statistics.leak_demo import LEAK_COLUMNS
-from features.cache import hdf5
+from features.cache.schema import CODED, COLUMNS
 from heads import run_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ def test_every_option_of_the_readme_exists() -> None:
 
 
 def test_every_hdf5_name_is_in_formats() -> None:
-    names = [f"/rows/{c}" for c in hdf5.COLUMNS] + [f"/names/{c}" for c in hdf5.CODED]
+    names = [f"/rows/{c}" for c in COLUMNS] + [f"/names/{c}" for c in CODED]
     names += [
         f"/series/{c}" for c in ("patient", "sequence", "first_row", "n_rows", "fingerprint", "precision", "digest")
     ]

@@ -20,7 +20,8 @@ from cohort_material import make_cohort
 from stand_ins import CheapEmbedder
 
 from core.files import atomic_directory
-from features.cache.hdf5 import Cache, verify
+from features.cache.checks import verify
+from features.cache.reader import Cache
 
 HERE = Path(__file__).resolve().parents[1]
 Job = Callable[..., int]

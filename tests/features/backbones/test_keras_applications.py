@@ -9,7 +9,7 @@ import pytest
 
 from features.backbones.bfloat16 import has_arithmetic
 from features.backbones.keras_applications import BACKBONES, Embedder
-from features.cache.hdf5 import Cache
+from features.cache.reader import Cache
 from features.extraction import extract
 from features.scans.find import find_scans
 

@@ -17,8 +17,8 @@ from cache_material import SETTINGS, flip, rows
 
 from features.__main__ import main
 from features.cache import isolated
-from features.cache.hdf5 import write
 from features.cache.isolated import verify_apart
+from features.cache.writer import write
 
 
 @pytest.fixture

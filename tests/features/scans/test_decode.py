@@ -14,10 +14,10 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from features.scans import decode
+from features.scans import raster
 from features.scans.decode import read_file
 from features.scans.find import kind_of
-from features.scans.orientation import Slice, orientation_of, to_display
+from features.scans.orientation import RawSlice, orientation_of, to_display
 
 Write = Callable[..., Path]
 # (2, 3): the smallest matrix that tells turned from flipped
@@ -27,11 +27,11 @@ CORONAL = [1, 0, 0, 0, 0, -1]
 SAGITTAL = [0, 1, 0, 0, 0, -1]
 
 
-def read(path: Path, plane: str = "axial") -> list[Slice]:
+def read(path: Path, plane: str = "axial") -> list[RawSlice]:
     return read_file(path, "source", kind_of(path) or "dicom", plane)
 
 
-def read_one(path: Path) -> Slice:
+def read_one(path: Path) -> RawSlice:
     (found,) = read(path)
     return found
 
@@ -536,7 +536,7 @@ def test_broken_images(tmp_path: Path, cut: int) -> None:
 def test_an_image_larger_than_any_scan_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode, "MAX_PIXELS", 5)
+    monkeypatch.setattr(raster, "MAX_PIXELS", 5)
     Image.fromarray(STORED.astype(np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="an image of 6 pixels; expected at most 5"):
         read(tmp_path / "a.png")

@@ -8,34 +8,40 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from features.scans import eight_bit
+from features.scans.eight_bit import brain_fraction
 from features.scans.find import Series, find_scans
-from features.scans.orientation import Slice
+from features.scans.orientation import RawSlice
 from features.scans.prepare import (
     Images,
     augmented,
-    brain_fraction,
     fit,
     order,
     pixel_digest,
     prepare_series,
-    to_eight_bit,
 )
 
 Write = Callable[..., Path]
 NAN = float("nan")
 
 
-def make(pixels: Any, **changes: Any) -> Slice:
+def make(pixels: Any, **changes: Any) -> RawSlice:
     values: dict[str, Any] = {
         "source": "a", "instance": 1, "spacing": (1.0, 1.0), "plane": "axial", "position": 0.0,
         "full_range": (0.0, 65535.0), "eight_bit": False,
     }  # fmt: skip
-    return Slice(np.asarray(pixels), **{**values, **changes})
+    return RawSlice(np.asarray(pixels), **{**values, **changes})
 
 
 def prepare(cohort: Path, sequence: str = "FLAIR", **changes: Any) -> Images:
     series = next(s for s in find_scans([cohort]).series if s.sequence == sequence)
     return prepare_series(series, **{"size": 224, "normalize": "series", "resize": "pad", "plane": "axial", **changes})
+
+
+def to_eight_bit(slices: list[RawSlice], normalize: str) -> tuple[Any, Any, Any, Any]:
+    """Slices kept, their images, their windows, what was refused."""
+    kept, refused = eight_bit.to_eight_bit(slices, normalize)
+    return [e.raw for e in kept], [e.image for e in kept], [e.window for e in kept], refused
 
 
 # --- 8 bit ---------------------------------------------------------------------------------------------

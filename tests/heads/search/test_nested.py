@@ -17,7 +17,7 @@ import evaluate
 import train_head
 from evaluation.read_run import Run, read_run
 from evaluation.report.trust.trials import inner_thresholds
-from features.cache import hdf5
+from features.cache.writer import write
 from heads import bundle
 
 DRAWS, FOLDS, N = 4, 2, 36
@@ -32,7 +32,7 @@ def cohort(folder: Path, name: str, first: int, n: int) -> tuple[Path, Path]:
             x = 0.3 * rng.normal(size=12) + rng.normal(size=(5, 12))
             x[:, 0] += 3 * (2 * (i % 2) - 1) * (sequence == "T2w")
             blocks.append(series(f"{i:05d}", sequence, x, blank=(0,)))
-    hdf5.write(folder / f"{name}.h5", SETTINGS, blocks)
+    write(folder / f"{name}.h5", SETTINGS, blocks)
     lines = [f"{i:05d},{i % 2}" for i in range(first, first + n)]
     (folder / f"{name}.csv").write_text("BraTS21ID,MGMT_value\n" + "\n".join(lines) + "\n")
     return folder / f"{name}.h5", folder / f"{name}.csv"

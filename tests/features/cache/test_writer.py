@@ -13,7 +13,10 @@ from cache_material import SETTINGS, flip, rows
 
 from core.files import file_sha256
 from features.__main__ import main
-from features.cache.hdf5 import CODED, COLUMNS, Cache, verify, write
+from features.cache.checks import checked, verify
+from features.cache.reader import Cache
+from features.cache.schema import CODED, COLUMNS
+from features.cache.writer import write
 from features.scans.find import Skipped
 
 
@@ -62,7 +65,7 @@ def test_an_empty_cache_and_float16(tmp_path: Path) -> None:
     write(tmp_path / "empty.h5", SETTINGS, [])
     with Cache(tmp_path / "empty.h5") as cache:
         assert (cache.n, cache.dim, len(cache.column("patient")), cache.skipped) == (0, 4, 0, [])
-        assert cache.checked([])[0].shape == (0, 4)
+        assert checked(cache, [])[0].shape == (0, 4)
     assert verify(tmp_path / "empty.h5") == []
     block = rows("1")
     block.features = block.features.astype(np.float16)
@@ -87,7 +90,7 @@ def test_the_file_is_a_function_of_its_content(tmp_path: Path) -> None:
 def test_the_file_is_the_same_from_another_process_with_another_hash_seed(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
-        "from pathlib import Path; from cache_material import SETTINGS, rows; from features.cache.hdf5 import write\n"
+        "from pathlib import Path; from cache_material import SETTINGS, rows; from features.cache.writer import write\n"
         "write(Path(sys.argv[1]), SETTINGS, [rows(p) for p in ('2', '02', '002', 'b')])\n"
     )
     here = Path(__file__).parents[2]
@@ -136,7 +139,7 @@ def test_checked_reads_the_wanted_series_and_no_others(tmp_path: Path, wanted: l
 
     monkeypatch.setattr(h5py.Dataset, "read_direct", spy)
     with Cache(tmp_path / "a.h5") as cache:
-        found, problems = cache.checked(np.array(wanted, int))
+        found, problems = checked(cache, np.array(wanted, int))
         first, n = cache.series["first_row"], cache.series["n_rows"]
     assert problems == []
     np.testing.assert_array_equal(found, np.concatenate([np.empty((0, 4)), *(blocks[k].features for k in wanted)]))
@@ -148,12 +151,12 @@ def test_checked_names_what_is_damaged(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "r+") as f:
         f["features"][4, 1] += 1
     with Cache(tmp_path / "a.h5") as cache:
-        assert cache.checked([0, 2])[1] == []
-        assert cache.checked([0, 1, 2])[1] == ["patient '2' FLAIR: its values differ from the digest stored with them"]
+        assert checked(cache, [0, 2])[1] == []
+        assert checked(cache, [0, 1, 2])[1] == ["patient '2' FLAIR: its values differ from the digest stored with them"]
     with h5py.File(tmp_path / "a.h5", "r+") as f:
         f["series/n_rows"][2] = 10**12
     with Cache(tmp_path / "a.h5") as cache:
-        assert "do not tile the 308 rows" in cache.checked([2])[1][0]
+        assert "do not tile the 308 rows" in checked(cache, [2])[1][0]
 
 
 def test_no_temporary_is_left_and_the_old_cache_stays_when_writing_fails(cache_path: Path) -> None:
