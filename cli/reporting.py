@@ -52,7 +52,9 @@ def report(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
     slices = [assess(s, level="slice", replicates=min(args.replicates, 200), **options) for s in by_slice]
     folder = out / "figures"
     overview = figures.forest(patients + slices, folder, leaks_of(runs))
-    panels = {s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)}
+    panels: dict[tuple[str, str, str], figures.Drawing] = {
+        s.key: figures.panels(a, s, folder) for a, s in zip(patients, scored, strict=True)
+    }
     training = [drawing for run in runs for drawing in figures.training_curves(run, folder)]
     leaks, questions = leaks_of(runs), {run.name: run.about["question"] for run in runs}
     pairs = compare_all([s for s in scored if s.run not in leaks], questions)

@@ -50,7 +50,9 @@ def score(args: argparse.Namespace, argv: list[str] | None) -> None:
     if warning:
         print(f"\n{warning}")
     if labels:
-        cross_validated = {s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored}
+        cross_validated: dict[tuple[str, str, str], float] = {
+            s.key: mean_fold_auc(s.y, s.scores, s.fold) for run in runs for s in run.scored
+        }
         order = {key: i for i, key in enumerate(cross_validated)}
         known = [
             assess(s, level="patient", replicates=args.replicates, seed=args.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,6 +73,18 @@ def head_on(head: str, sequence: str, between: str = " on ") -> str:
     return head if sequence == TABLE else f"{head}{between}{sequence}"
 
 
+class ResultKey(NamedTuple):
+    """Which result: the run, the head and the sequence that it was trained on."""
+
+    run: str
+    head: str
+    sequence: str
+
+    def label(self, between: str = " on ") -> str:
+        """'boosted on T1wCE' without the run, and 'boosted' alone where the features were a table."""
+        return head_on(self.head, self.sequence, between)
+
+
 @dataclass
 class Scored:
     """The out-of-fold scores of one head on one sequence.
@@ -93,9 +105,9 @@ class Scored:
     n_slices: Labels
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> ResultKey:
         """(run, head, sequence)."""
-        return self.run, self.head, self.sequence
+        return ResultKey(self.run, self.head, self.sequence)
 
 
 def _matrix(run: str, head: str, sequence: str, rows: Sequence[tuple[str, str, int, int, int, float, int]]) -> Scored:
