@@ -80,7 +80,8 @@ def _permutations() -> Row:
     from sklearn.preprocessing import StandardScaler
 
     from core.aggregate import AGGREGATORS
-    from evaluation.report.performance.permutation import rows_of
+    from core.predictions import ResultKey
+    from evaluation.statistics.controls.permutation import permutation_rows
     from features.table import Table
     from heads.controls.permutation import logistic_scores, shuffled_labels
     from heads.folds import fold_matrix, patient_folds
@@ -97,7 +98,11 @@ def _permutations() -> Row:
         draws = [(d, patient_folds(d, folds=5, repeats=1, seed=0)[0]) for d in shuffled_labels(labels, PERMUTATIONS, 0)]
         scores = logistic_scores(Logistic(), table, draws, patients, AGGREGATORS["mean"])
         facts = ((np.array([d[p] for p in patients]), fold_matrix(f, patients)) for d, f in draws)
-        list(rows_of("run", "logistic", "FLAIR", ((t, s, f) for (t, f), s in zip(facts, scores, strict=True))))
+        list(
+            permutation_rows(
+                ResultKey("run", "logistic", "FLAIR"), ((t, s, f) for (t, f), s in zip(facts, scores, strict=True))
+            )
+        )
 
     def loop() -> None:
         rng = np.random.default_rng(0)

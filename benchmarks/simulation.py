@@ -18,12 +18,12 @@ from scipy.stats import kstest, norm
 
 from core import metrics
 from core.aggregate import aggregate
-from core.predictions import Prediction, Scored, group_results, patient_predictions
-from evaluation.report.performance.permutation import Shuffled, mean_fold_auc
+from core.predictions import Prediction, ResultKey, Scored, group_results, patient_predictions
 from evaluation.statistics.compare import compare
+from evaluation.statistics.controls.leak_demo import flag, measure
+from evaluation.statistics.controls.permutation import PermutationTest
 from evaluation.statistics.delong import delong_interval
 from evaluation.statistics.intervals import bootstrap_weights, cross_validated_auc, fold_auc, percentile_interval
-from evaluation.statistics.leak_demo import flag, measure
 from heads.boosted import Boosted
 from heads.controls.leak_demo import demonstrate
 from heads.controls.permutation import logistic_scores, shuffled_labels
@@ -148,10 +148,10 @@ def permutation_p(cell: Cell, seed: int, permutations: int) -> float:
     draws = [(d, patient_folds(d, folds=5, repeats=cell.repeats, seed=seed)[0]) for d in labels]
     scores = logistic_scores(Logistic(), cohort, draws, patients, lambda s: s.mean(axis=0))
     aucs = [
-        mean_fold_auc(np.array([d[p] for p in patients]), s, fold_matrix(folds, patients))
+        metrics.mean_fold_auc(np.array([d[p] for p in patients]), s, fold_matrix(folds, patients))
         for (d, folds), s in zip(draws, scores, strict=True)
     ]
-    return Shuffled(("", "", ""), aucs[0], np.array(aucs[1:])).p
+    return PermutationTest(ResultKey("", "", ""), aucs[0], dict(enumerate(aucs[1:], 1))).p
 
 
 def permutations(cell: Cell, cohorts: int, shuffles: int = 99, jobs: int = -1) -> dict[str, Any]:

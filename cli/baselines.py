@@ -29,8 +29,9 @@ def shuffled_table(
     import numpy as np
 
     from core.aggregate import AGGREGATORS as POOLS
-    from core.predictions import Prediction, fused_name, group_results
-    from evaluation.report.performance.permutation import COLUMNS, FILE, mean_fold_auc, rows_of
+    from core.metrics import mean_fold_auc
+    from core.predictions import Prediction, ResultKey, fused_name, group_results
+    from evaluation.statistics.controls.permutation import COLUMNS, FILE, permutation_rows
     from heads.controls.permutation import average, logistic_scores, shuffled_labels
     from heads.crossfit import cross_fit
     from heads.folds import fold_matrix, row_splits
@@ -52,7 +53,7 @@ def shuffled_table(
             found[fused_name(sequences)] = average([found[q] for q in sequences])
         for sequence, scores in found.items():
             each = ((y, s, fold) for (y, fold), s in zip(facts, scores, strict=True))
-            rows += rows_of(args.out.name, head.name, sequence, each)
+            rows += permutation_rows(ResultKey(args.out.name, head.name, sequence), each)
     for k, (d, folds) in enumerate(draws if others else []):
         if args.tune:
             nested = tune_heads(args, d, by_key, sequences, others, folds, groups)
@@ -73,7 +74,7 @@ def learning_table(
     folds: Sequence[Any],
 ) -> dict[str, Any]:
     """learning.csv: the chosen heads on the same folds with fewer training patients."""
-    from evaluation.report.performance.learning_curve import TABLE, patient_auc
+    from evaluation.statistics.controls.learning_curve import TABLE, patient_auc
     from heads.controls.learning_curve import LEARNING_COLUMNS, SHARES, learning_curve
 
     heads = [known[name] for name in dict.fromkeys(args.learning_curve)]

@@ -22,8 +22,8 @@ def demonstrate_leak(
     from core.files import atomic_directory
     from core.tables import write_csv
     from evaluation.report.html import write_sections
-    from evaluation.report.pages.leak_demo import leakage_section, write_json
-    from evaluation.statistics import leak_demo
+    from evaluation.report.pages.leak_demo import headline, leak_table_lines, leakage_section, write_demonstration
+    from evaluation.statistics.controls.leak_demo import csv_rows, flag, measure
     from heads.controls.leak_demo import demonstrate
 
     draws = args.demonstrate_leak
@@ -31,14 +31,16 @@ def demonstrate_leak(
     say(f"  {names} on {', '.join(t.sequence for t in trained)}, {draws} shuffles of the labels")
     options = {"draws": draws, "folds": args.folds or 5, "seed": args.seed, "jobs": args.jobs}
     trials = demonstrate(heads, trained, joined.labels, persons=groups, **options)
-    rows = leak_demo.measure(trials, {t.sequence: t for t in trained}, args.aggregate)
-    verdicts = leak_demo.flag(rows)
-    headline, about = leak_demo.headline(verdicts), describe(args, argv, source, joined, trained, "")
+    rows = measure(trials, {t.sequence: t for t in trained}, args.aggregate)
+    verdicts = flag(rows)
+    lead, about = headline(verdicts), describe(args, argv, source, joined, trained, "")
     positives = sum(joined.labels.values())
     with atomic_directory(args.out) as folder:
-        section = leakage_section(rows, folder, min(positives, len(joined.labels) - positives))
-        write_csv(folder / "leak.csv", leak_demo.csv_rows(rows))
-        write_json(folder / "leak.json", about, section)
-        write_sections(folder / "leak.html", "The leak demonstration", [headline], [section], about)
-    say("\n".join([*leak_demo.table_lines(verdicts), "", headline, *section.words]))
+        section = leakage_section(rows, min(positives, len(joined.labels) - positives))
+        for drawing in section.drawings:
+            drawing.write(folder)
+        write_csv(folder / "leak.csv", csv_rows(rows))
+        write_demonstration(folder / "leak.json", about, section)
+        write_sections(folder / "leak.html", "The leak demonstration", [lead], [section], about)
+    say("\n".join([*leak_table_lines(verdicts), "", lead, *section.words]))
     say(f"\nwrote {args.out}; look at {args.out / 'leak.html'}")

@@ -16,7 +16,7 @@ def train(args: argparse.Namespace, argv: list[str] | None) -> None:
     """Join the rooms: tables from features, scores from heads, patients from evaluation."""
     from core.predictions import Prediction
     from core.text import some
-    from evaluation.report.verdict import comparison_lines
+    from evaluation.report.console import comparison_lines
     from features.acquisition import availability
     from features.copies import duplicates
     from features.copies.fingerprint import to_arrays

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+_SENTENCE = re.compile(r"LEAKS: (\d+) of (\d+) test patients are also in training")
 
 
 @dataclass(frozen=True)
@@ -13,12 +17,36 @@ class Leak:
     ----------
     shared : test patients that are also in training, in the worst table
     tested : test patients of that table
-    said : the sentence of an older run, which kept it without the counts; both counts are 0 there
+    said : the sentence of a file that kept it in other words and without the counts, which are 0 there; "" otherwise
     """
 
     shared: int
     tested: int
     said: str = ""
+
+    def as_json(self) -> dict[str, int]:
+        """{shared, tested}, for a file."""
+        return {"shared": self.shared, "tested": self.tested}
+
+    @classmethod
+    def from_json(cls, sentence: str | None, counts: Mapping[str, int] | None = None) -> Leak | None:
+        """The leak of a run.
+
+        Parameters
+        ----------
+        sentence : the `leak` of its run.json, None or "" where it does not leak
+        counts : its `leak_counts`, which runs of before do not have; their sentence holds the numbers
+
+        Returns
+        -------
+        None where the run does not leak.
+        """
+        if not sentence:
+            return None
+        if counts is not None:
+            return cls(counts["shared"], counts["tested"])
+        found = _SENTENCE.fullmatch(sentence)
+        return cls(int(found[1]), int(found[2])) if found else cls(0, 0, sentence)
 
 
 def leak_sentence(leak: Leak) -> str:

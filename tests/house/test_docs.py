@@ -12,8 +12,8 @@ import evaluate
 import extract_features
 import train_head
 from cli import cache as features_main
-from evaluation.report.performance import permutation
-from evaluation.statistics.leak_demo import LEAK_COLUMNS
+from evaluation.statistics.controls.leak_demo import LEAK_COLUMNS
+from evaluation.statistics.controls.permutation import COLUMNS as PERMUTATION_COLUMNS
 from features.cache import hdf5
 from heads import run_writer
 from heads.controls import learning_curve
@@ -61,5 +61,5 @@ def test_every_column_is_in_formats() -> None:
         *run_writer.CURVE_COLUMNS,
         run_writer.WARNING_COLUMN,
     }
-    columns |= {*trials.LEDGER_COLUMNS, *learning_curve.LEARNING_COLUMNS, *LEAK_COLUMNS, *permutation.COLUMNS}
+    columns |= {*trials.LEDGER_COLUMNS, *learning_curve.LEARNING_COLUMNS, *LEAK_COLUMNS, *PERMUTATION_COLUMNS}
     assert sorted(c for c in columns if f"`{c}`" not in FORMATS) == []

@@ -15,8 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 import evaluate
 import train_head
+from core.predictions import ResultKey
 from evaluation.read_run import Run, read_run
-from evaluation.report.trust.trials import inner_thresholds
+from evaluation.statistics.controls.multiplicity import inner_thresholds
 from features.cache import hdf5
 from heads import bundle
 
@@ -154,7 +155,7 @@ def test_the_report_uses_thresholds_of_inner_folds(tuned: Path, run: Run, tmp_pa
     report = json.loads((out / "report.json").read_text())
     cuts = inner_thresholds(run)
     for result in (r for r in report["results"] if r["level"] == "patient"):
-        of_result = cuts[result["head"], "chosen"]
+        of_result = cuts[ResultKey(result["run"], result["head"], "chosen")]
         assert result["thresholds"] == sorted(set(of_result.values()))
         scored = next(s for s in run.scored if s.head == result["head"])
         at = np.array([of_result[0, f] for f in scored.fold[0]])
