@@ -16,12 +16,12 @@ from scipy.stats import kstest, norm
 
 from core import metrics
 from core.aggregate import aggregate
-from core.predictions import Prediction, Predictions, Scored, group_results
-from evaluation.report.performance.permutation import Shuffled, mean_fold_auc
+from core.predictions import Prediction, Predictions, ResultKey, Scored, group_results
 from evaluation.statistics.compare import compare
+from evaluation.statistics.controls.leak_demo import flag, measure
+from evaluation.statistics.controls.permutation import PermutationTest
 from evaluation.statistics.delong import delong_interval
 from evaluation.statistics.intervals import bootstrap_weights, cross_validated_auc, fold_auc, percentile_interval
-from evaluation.statistics.leak_demo import flag, measure
 from heads.boosted import Boosted
 from heads.controls.leak_demo import demonstrate
 from heads.controls.permutation import Draw, batched_scores, shuffled_labels
@@ -157,10 +157,10 @@ def permutation_p(cell: Cell, seed: int, permutations: int) -> float:
     draws = [Draw(d, patient_folds(d, folds=5, repeats=cell.repeats, seed=seed)[0]) for d in labels]
     scores = batched_scores(Logistic(), cohort, draws, patients, lambda s: s.mean(axis=0))
     aucs = [
-        mean_fold_auc(np.array([d.labels[p] for p in patients]), s, fold_matrix(d.folds, patients))
+        metrics.mean_fold_auc(np.array([d.labels[p] for p in patients]), s, fold_matrix(d.folds, patients))
         for d, s in zip(draws, scores, strict=True)
     ]
-    return Shuffled(("", "", ""), aucs[0], np.array(aucs[1:])).p
+    return PermutationTest(ResultKey("", "", ""), aucs[0], dict(enumerate(aucs[1:], 1))).p
 
 
 def permutations(cell: Cell, cohorts: int, shuffles: int = 99, jobs: int = -1) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _make(options: TrainOptions, argv: Sequence[str] | None) -> None:
     from cli.demonstrating import write_demonstration
     from cli.telling import say, tell
     from core.leak import leak_sentence
-    from evaluation.report.verdict import comparison_lines
+    from evaluation.report.console import comparison_lines
     from heads.training.train import demonstrate_leak, train
 
     if options.demonstrate_leak:

@@ -12,7 +12,7 @@ import evaluate
 import extract_features
 import train_head
 from cli import cache as features_main
-from evaluation.statistics.leak_demo import LEAK_COLUMNS
+from evaluation.statistics.controls.leak_demo import LEAK_COLUMNS
 from features.cache.schema import CODED, COLUMNS
 from heads import run_files
 
