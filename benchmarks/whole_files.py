@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from features.cache.hdf5 import SeriesRows, write
 from numpy.typing import NDArray
 
+from features.cache.schema import SeriesRows
+from features.cache.writer import write
 from features.scans.find import Series
 from features.scans.prepare import prepare_series
 
