@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.leak import leak_sentence
 from core.metrics import THRESHOLD
 from core.predictions import Scored
 from core.question import LabelQuestion
@@ -81,5 +82,6 @@ def write_stamp(folder: Path, runs: Sequence[Run]) -> list[Path]:
         if (folder / name).exists():
             raise ValueError(f"--export-stamp: {str(folder / name)!r} exists; delete it, or choose another folder")
     for name, (run, s, k) in tables.items():
-        write_csv(folder / name / FILE, stamp_rows(s, k, label_name(run), run.about.get("leak") or ""))
+        warning = leak_sentence(run.leak) if run.leak else ""
+        write_csv(folder / name / FILE, stamp_rows(s, k, label_name(run), warning))
     return [folder / name / FILE for name in tables]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from sklearn.metrics import roc_auc_score
 
 from core.predictions import Scored
 from evaluation.export.stamp import FILE, label_name, write_stamp
+from evaluation.read_run import Run
 from evaluation.statistics.assess import assess
 
 
 def a_run(
     name: str = "run", *, leak: str = "", question: Any = "MGMT_value 1 against 0", column: str | None = None
-) -> Any:
+) -> Run:
     rng = np.random.default_rng(5)
     n = 31
     patients = [f"p{i:02d}" for i in range(n)]
@@ -42,7 +42,7 @@ def a_run(
         for sequence in ("T2w", "mean(T1w+T2w)")
     ]
     about = {"question": question, "arguments": {"label_column": column}, "leak": leak or None}
-    return SimpleNamespace(name=name, scored=scored, about=about)
+    return Run(Path(name), name, about, scored, slices=[], curves=[])
 
 
 def table(path: Path) -> list[dict[str, str]]:
