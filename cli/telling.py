@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.text import some
 from features.copies.duplicates import lines
+from heads.folds import FewerFolds
 from heads.training.events import (
     Compared,
     Demonstrating,
@@ -11,7 +12,6 @@ from heads.training.events import (
     Event,
     Fitting,
     FittingAcquisition,
-    FoldNote,
     Joined,
     Separated,
     Shuffling,
@@ -39,8 +39,11 @@ def words(event: Event) -> str:
             return f"  {sequence}: no usable slice in {len(patients)} patients: {some(patients)}"
         case Compared(pairs, labels, seconds, of_rows):
             return "\n".join(lines(pairs, labels, seconds, of_rows=of_rows))
-        case FoldNote(note):
-            return f"  note: {note}"
+        case FewerFolds(asked, used, grouped):
+            kind = "groups of patients who share images" if grouped else "patients"
+            return (
+                f"  note: {asked} folds were asked for, but the smaller class has {used} {kind}: {used} folds are used"
+            )
         case Separated(file, patients):
             return f"  LEAKS: {file} puts patients that share images into different folds: {some(patients)}"
         case _:

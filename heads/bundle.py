@@ -43,7 +43,20 @@ def save_bundle(path: Path, bundle: Bundle) -> None:
 
 
 def load_bundle(path: Path) -> Bundle:
-    """Read a bundle; nothing in the file is executed. Raises ValueError where it is no bundle of a known version."""
+    """Read a bundle; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : what `save_bundle` wrote
+
+    Returns
+    -------
+    The fitted head with its description.
+
+    Raises
+    ------
+    ValueError : it is no bundle of a known version, or of a head that is not registered
+    """
     try:
         arrays = read_npz(path)
         about = json.loads(arrays.pop("about").tobytes())
@@ -72,7 +85,13 @@ def _check_numbers(arrays: Arrays) -> None:
 def read_npz(path: Path) -> Arrays:
     """The arrays of an .npz file that holds no more than it seems to: members are stored, not compressed, and as long as they say.
 
-    Raises ValueError for anything else, before an array of a false size is made.
+    Parameters
+    ----------
+    path : the file
+
+    Raises
+    ------
+    ValueError : it is anything else; no array of a false size is made
     """
     arrays: Arrays = {}
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
@@ -103,9 +122,20 @@ _NOTED_SETTINGS = ("precision", "versions", "code_version")
 
 
 def check_features(about: dict[str, Any], settings: dict[str, Any], columns: list[str]) -> list[str]:
-    """Compare the features that a head was trained on with new ones; notes on what differs harmlessly.
+    """Compare the features that a head was trained on with new ones.
 
-    Raises ValueError naming every setting that differs in earnest.
+    Parameters
+    ----------
+    about : description of the head
+    settings, columns : of the new features
+
+    Returns
+    -------
+    Notes on what differs harmlessly, a line each.
+
+    Raises
+    ------
+    ValueError : settings differ in earnest; all of them are named
     """
     theirs = about["features"]
     different = [
@@ -128,9 +158,17 @@ def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[np.generic]])
 
 
 def check_disjoint(about: dict[str, Any], patients: Iterable[str], copies: Sequence[str] = ()) -> None:
-    """Raise ValueError naming the patients, where there are any, that a head is to score and was trained on.
+    """Refuse patients that a head is to score and was trained on.
 
-    patients : by their ids; copies : under other names, in words
+    Parameters
+    ----------
+    about : description of the head
+    patients : those of the training, by their ids
+    copies : those of the training under other names, in words
+
+    Raises
+    ------
+    ValueError : there are any; they are named
     """
     known = sorted(patients)
     named = [f"{len(known)} of these patients ({some(known)})"] if known else []

@@ -62,9 +62,22 @@ def cross_fit(
 ) -> list[FoldScores]:
     """Fit every head on the training rows of every split of every table and score the test rows.
 
-    `splits` : row splits by table.sequence. The result is the same for any number of jobs: each fit has its own seed
-    from (seed, head, sequence, repeat, fold) and runs on one thread. Raises ValueError where the training rows of a
-    fold hold one class only.
+    Parameters
+    ----------
+    heads : with their hyper-parameters
+    tables : rows of patients, one table per sequence
+    labels : {patient: 0 or 1} of every patient in the tables
+    splits : {sequence: row splits of that table}
+    seed : each fit has its own seed, from this one, head, sequence, repeat and fold
+    jobs : fits at once, each on one thread; the result does not depend on it
+
+    Returns
+    -------
+    Scores by head, table and split, in this order; splits that test nobody are left out.
+
+    Raises
+    ------
+    ValueError : the training rows of a fold hold one class only, or a head does not converge
     """
     return _at_once(_fold_tasks(heads, tables, labels, splits, seed), jobs)
 
@@ -72,7 +85,20 @@ def cross_fit(
 def refit(
     heads: Sequence[Head], tables: Sequence[Rows], labels: Mapping[str, int], *, seed: int, jobs: int = 1
 ) -> dict[tuple[str, str], Fitted]:
-    """Every head on all labelled rows of every table: {(head, sequence): fitted}."""
+    """Every head on all labelled rows of every table.
+
+    Parameters
+    ----------
+    heads, tables, labels, seed, jobs : as in `cross_fit`
+
+    Returns
+    -------
+    {(head, sequence): fitted}
+
+    Raises
+    ------
+    ValueError : the rows hold one class only, or a head does not converge
+    """
     return cross_fit_and_refit(heads, tables, labels, {t.sequence: () for t in tables}, seed=seed, jobs=jobs)[1]
 
 
@@ -85,7 +111,20 @@ def cross_fit_and_refit(
     seed: int,
     jobs: int = 1,
 ) -> tuple[list[FoldScores], dict[tuple[str, str], Fitted]]:
-    """What `cross_fit` and `refit` give, fitted together, so that no core waits for the last fold."""
+    """What `cross_fit` and `refit` give, fitted together, so that no core waits for the last fold.
+
+    Parameters
+    ----------
+    heads, tables, labels, splits, seed, jobs : as in `cross_fit`
+
+    Returns
+    -------
+    What `cross_fit` gives, and what `refit` gives.
+
+    Raises
+    ------
+    ValueError : the training rows of a fold hold one class only, or a head does not converge
+    """
     pairs = [(head, table) for head in heads for table in tables]
     whole = [_refit_task(head, t, labels, seed) for head, t in pairs]  # the longest first
     found = _at_once([*whole, *_fold_tasks(heads, tables, labels, splits, seed)], jobs)

@@ -25,6 +25,18 @@ class Fold:
     test: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class FewerFolds:
+    """Fewer folds than were asked for, since the smaller class has only so many members.
+
+    asked, used : numbers of folds; grouped : members are groups of patients who share images, not single patients
+    """
+
+    asked: int
+    used: int
+    grouped: bool
+
+
 @dataclass
 class RowSplit:
     """Row numbers of one fold in one table. `validation` is set where the split itself reserves it (slice split)."""
@@ -38,15 +50,26 @@ class RowSplit:
 
 def patient_folds(
     labels: Mapping[str, int], *, folds: int, repeats: int, seed: int, groups: Mapping[str, str] | None = None
-) -> tuple[list[Fold], str]:
-    """Stratified folds over patients, `repeats` times; the folds and a note in words ("" if there is none).
+) -> tuple[list[Fold], FewerFolds | None]:
+    """Stratified folds over patients, `repeats` times.
 
-    Every patient is in one test fold per repeat. The folds depend on the patients, labels, groups and seed alone. With
-    fewer patients in the smaller class than folds, there are as many folds as that class has patients, and the note says
-    so. Raises ValueError with fewer than two patients in a class.
+    Every patient is in one test fold per repeat. The folds depend on the patients, labels, groups and seed alone.
 
+    Parameters
+    ----------
+    labels : {patient: 0 or 1}
+    folds, repeats : how many; with fewer patients in the smaller class than folds, there are as many as that class has patients
+    seed : of the shuffles
     groups : {patient: group}, the patients that share images; a group stays in one fold and counts once in its class.
-    Patients who are not named stand alone; where all do, the folds are those without `groups`.
+        Patients who are not named stand alone; where all do, the folds are those without `groups`.
+
+    Returns
+    -------
+    The folds, by repeat; and what is said where there are fewer than were asked for.
+
+    Raises
+    ------
+    ValueError : fewer than two patients in a class
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -60,17 +83,15 @@ def patient_folds(
         raise ValueError(f"--folds {folds} --repeats {repeats}; expected at least 2 folds and 1 repeat")
     if smaller < 2:
         raise ValueError(f"{positives} positive and {negatives} negative {kind}; cross-validation needs two of each")
-    note = ""
-    if folds > smaller:
-        note = f"{folds} folds were asked for, but the smaller class has {smaller} {kind}: {smaller} folds are used"
-        folds = smaller
+    fewer = FewerFolds(asked=folds, used=smaller, grouped=grouped) if folds > smaller else None
+    folds = min(folds, smaller)
     out = []
     for repeat in range(repeats):
         splitter = StratifiedGroupKFold if grouped else StratifiedKFold
         kfold = splitter(folds, shuffle=True, random_state=np.random.RandomState((seed, repeat)))  # noqa: NPY002
         for k, (_, test) in enumerate(kfold.split(y, y, group if grouped else None)):
             out.append(Fold(repeat, k, tuple(str(p) for p in patients[test])))
-    return out, note
+    return out, fewer
 
 
 def separated(folds: Sequence[Fold], groups: Mapping[str, str]) -> list[str]:
@@ -89,8 +110,18 @@ def separated(folds: Sequence[Fold], groups: Mapping[str, str]) -> list[str]:
 def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
     """Folds from a CSV with the columns patient_id, fold and optionally repeat.
 
-    Patients without a label are passed over. Raises ValueError where a labelled patient has no fold or is twice in one
-    repeat.
+    Parameters
+    ----------
+    path : the file
+    labels : {patient: 0 or 1}; patients of the file without a label are passed over
+
+    Returns
+    -------
+    The folds, sorted.
+
+    Raises
+    ------
+    ValueError : a labelled patient has no fold or is twice in one repeat, or a repeat has fewer than two folds
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as f:
@@ -128,7 +159,17 @@ def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
 
 
 def row_splits(folds: Sequence[Fold], patient: Ids, view: NDArray[np.int16]) -> list[RowSplit]:
-    """The rows of each fold in a table: test rows are images of the fold's patients, training rows (views too) the others'."""
+    """The rows of each fold in a table.
+
+    Parameters
+    ----------
+    folds : over patients
+    patient, view : (n,) of each row
+
+    Returns
+    -------
+    A split per fold: test rows are images of the fold's patients, training rows (augmented views too) those of the others.
+    """
     out = []
     for f in folds:
         inside = np.isin(patient.astype(str), np.array(f.test, str))

@@ -52,7 +52,13 @@ class Standardiser:
 
     @classmethod
     def fit(cls, X: Matrix, weight: Floats) -> Standardiser:
-        """Weighted moments of (n, d) rows with (n,) weights; NaN is left out column by column."""
+        """Weighted moments of the columns; NaN is left out column by column.
+
+        Parameters
+        ----------
+        X : (n, d) floats
+        weight : (n,)
+        """
         w = weight.astype(np.float64)
         total, first, second = (np.zeros(X.shape[1]) for _ in range(3))
         for block, known, part in _blocks(X, w):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from features.copies.duplicates import Pair
 from features.labels import Join
+from heads.folds import FewerFolds
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,6 @@ class Compared:
     labels: Mapping[str, int]
     seconds: float
     of_rows: bool
-
-
-@dataclass(frozen=True)
-class FoldNote:
-    """The folds are not quite those that were asked for."""
-
-    note: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ Event = (
     Joined
     | WithoutSlices
     | Compared
-    | FoldNote
+    | FewerFolds
     | Separated
     | Fitting
     | FittingAcquisition

@@ -12,12 +12,22 @@ from features.table import Table
 from heads.base import BatchedHead, Head, shuffles_at_once
 from heads.controls.permutation import Draw, PermutationRow, batched_rows, predicted_rows, shuffled_labels
 from heads.crossfit import cross_fit, cross_fit_and_refit
-from heads.folds import Fold, RowSplit, file_folds, leak_of, patient_folds, row_splits, separated, slice_split
+from heads.folds import (
+    FewerFolds,
+    Fold,
+    RowSplit,
+    file_folds,
+    leak_of,
+    patient_folds,
+    row_splits,
+    separated,
+    slice_split,
+)
 from heads.search.nested import Nested, nested_predictions
 from heads.search.space import Key
 from heads.search.tune import INNER_FOLDS, Choice, tune
 from heads.training.cohort import Cohort, tuning_tables
-from heads.training.events import Fitting, FoldNote, Separated, Shuffling, Tell
+from heads.training.events import Fitting, Separated, Shuffling, Tell
 from heads.training.options import TrainOptions
 from heads.training.outcome import AsGiven, BundleFacts, Outcome
 
@@ -58,18 +68,20 @@ def make_plan(options: TrainOptions, cohort: Cohort, tell: Tell) -> Plan:
         leaks = [leak_of(t.patient, [by_slice[t.sequence]]) for t in cohort.tables]
         worst = max(leaks, key=lambda leak: (leak.shared, leak.tested))
         return Plan([], {q: [s] for q, s in by_slice.items()}, worst)
-    folds, note = folds_of(options, cohort.labels, cohort.groups)
-    if note:
-        tell(FoldNote(note))
+    folds, fewer = folds_of(options, cohort.labels, cohort.groups)
+    if fewer is not None:
+        tell(fewer)
     if options.split_file and (apart := separated(folds, cohort.groups)):
         tell(Separated(options.split_file, apart))
     return Plan(folds, {t.sequence: row_splits(folds, t.patient, t.view) for t in cohort.tables})
 
 
-def folds_of(options: TrainOptions, labels: Mapping[str, int], groups: Mapping[str, str]) -> tuple[list[Fold], str]:
-    """The folds over patients, and a note ("" if there is none)."""
+def folds_of(
+    options: TrainOptions, labels: Mapping[str, int], groups: Mapping[str, str]
+) -> tuple[list[Fold], FewerFolds | None]:
+    """The folds over patients, and what is said where there are fewer than were asked for."""
     if options.split_file:
-        return file_folds(options.split_file, labels), ""
+        return file_folds(options.split_file, labels), None
     folds = 5 if options.folds is None else options.folds
     repeats = 2 if options.repeats is None else options.repeats
     return patient_folds(labels, folds=folds, repeats=repeats, seed=options.seed, groups=groups)

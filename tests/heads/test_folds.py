@@ -10,18 +10,18 @@ import pytest
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from core.leak import Leak, leak_sentence
-from heads.folds import Fold, file_folds, leak_of, patient_folds, row_splits, separated, slice_split
+from heads.folds import FewerFolds, Fold, file_folds, leak_of, patient_folds, row_splits, separated, slice_split
 
 LABELS = {f"{i:05}": int(i % 3 == 0) for i in range(30)}  # 10 positive, 20 negative
 
 
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_every_patient_is_tested_once_per_repeat(repeats: int) -> None:
-    folds, note = patient_folds(LABELS, folds=5, repeats=repeats, seed=0)
+    folds, fewer = patient_folds(LABELS, folds=5, repeats=repeats, seed=0)
     assert [(f.repeat, f.fold) for f in folds] == [(r, k) for r in range(repeats) for k in range(5)]
     tested = Counter((f.repeat, p) for f in folds for p in f.test)
     assert tested == {(r, p): 1 for r in range(repeats) for p in LABELS}
-    assert note == ""
+    assert fewer is None
 
 
 def test_folds_are_stratified() -> None:
@@ -47,9 +47,9 @@ def test_seed_and_repeat_each_change_the_folds() -> None:
 
 def test_fewer_folds_are_made_and_said_where_a_class_is_small() -> None:
     labels = {"a": 1, "b": 1, "c": 1} | {f"n{i}": 0 for i in range(9)}
-    folds, note = patient_folds(labels, folds=5, repeats=1, seed=0)
+    folds, fewer = patient_folds(labels, folds=5, repeats=1, seed=0)
     assert [sum(labels[p] for p in f.test) for f in folds] == [1, 1, 1]
-    assert note == "5 folds were asked for, but the smaller class has 3 patients: 3 folds are used"
+    assert fewer == FewerFolds(asked=5, used=3, grouped=False)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_folds_without_real_groups_are_those_of_stratified_k_fold(groups: dict[s
 
 def test_groups_stay_in_one_fold_of_every_repeat_and_folds_stay_stratified() -> None:
     groups = {"00000": "a", "00001": "a", "00002": "a", "00010": "b", "00020": "b", "00029": "c", "stranger": "c"}
-    folds, note = patient_folds(LABELS, folds=5, repeats=8, seed=0, groups=groups)
-    assert note == ""
+    folds, fewer = patient_folds(LABELS, folds=5, repeats=8, seed=0, groups=groups)
+    assert fewer is None
     assert sorted(p for f in folds if f.repeat == 7 for p in f.test) == sorted(LABELS)
     for members in ({"00000", "00001", "00002"}, {"00010", "00020"}):
         homes = [f for f in folds if members & set(f.test)]
@@ -95,11 +95,8 @@ def test_groups_stay_in_one_fold_of_every_repeat_and_folds_stay_stratified() -> 
 
 def test_a_group_counts_once_in_its_class() -> None:
     labels = {"a": 1, "b": 1, "c": 1, "d": 1} | {f"n{i}": 0 for i in range(9)}
-    folds, note = patient_folds(labels, folds=4, repeats=1, seed=0, groups={"a": "g", "b": "g"})
-    assert (
-        note
-        == "4 folds were asked for, but the smaller class has 3 groups of patients who share images: 3 folds are used"
-    )
+    folds, fewer = patient_folds(labels, folds=4, repeats=1, seed=0, groups={"a": "g", "b": "g"})
+    assert fewer == FewerFolds(asked=4, used=3, grouped=True)
     assert sorted(sum(labels[p] for p in f.test) for f in folds) == [1, 1, 2]
     with pytest.raises(ValueError, match="1 positive and 9 negative groups of patients who share images"):
         patient_folds(labels, folds=4, repeats=1, seed=0, groups=dict.fromkeys("abcd", "g"))
