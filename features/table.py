@@ -18,7 +18,7 @@ from core.tables import read_csv
 from features.cache.checks import checked
 from features.cache.isolated import try_to_open
 from features.cache.reader import Cache
-from features.cache.schema import COLUMNS
+from features.cache.schema import COLUMNS, Settings
 from features.scans.find import SEQUENCES, match_sequence
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Table:
 
     sequence: str
     X: NDArray[np.float32]
-    patient: NDArray[Any]
+    patient: NDArray[np.object_]
     view: NDArray[np.int16]
-    slice_id: NDArray[Any]
+    slice_id: NDArray[np.object_]
     missing: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)  # of a CSV table
-    digest: NDArray[Any] = field(default_factory=lambda: np.empty(0, DIGEST))
+    digest: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, DIGEST))
 
     def __len__(self) -> int:
         """n."""
@@ -67,7 +67,7 @@ class Table:
         head = self.take(np.arange(min(len(self), _SHOWN))).to_frame()
         return f"{head.to_html()}<p>{len(self)} rows of {len(set(self.patient))} patients</p>"
 
-    def take(self, keep: NDArray[Any]) -> Table:
+    def take(self, keep: NDArray[np.bool_ | np.intp]) -> Table:
         """The rows of a mask or index."""
         return replace(
             self,
@@ -96,7 +96,7 @@ class Source:
     is_csv: bool
     patients: list[str]
     sequences: list[str]
-    settings: dict[str, Any]
+    settings: Settings
     digest: str  # of its content
     skipped: list[dict[str, str]] = field(default_factory=list)
 
@@ -217,8 +217,15 @@ def load_table(
         patient = cache.column("patient", rows)
         digest = np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b"")  # blank slices are all alike
         missing = sorted(wanted.intersection(source.patients) - with_rows, key=natural_key)
-        X = X.astype(np.float32, copy=False)
-        return Table(sequence, X, patient, view[rows], slice_id=np.array(ids, object), missing=missing, digest=digest)
+        return Table(
+            sequence,
+            X.astype(np.float32, copy=False),
+            patient,
+            view[rows],
+            slice_id=np.array(ids, object),
+            missing=missing,
+            digest=digest,
+        )
 
 
 def pool(table: Table) -> Table:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ from features.backbones.weights import (
     keras_models_dir,
     total_sha256,
 )
+
+if TYPE_CHECKING:
+    from keras import Model
+    from tensorflow import Tensor
 
 INPUT_SIZE = 224
 
@@ -113,11 +118,11 @@ class Embedder:
         }
         own = getattr(keras.applications, BACKBONES[backbone].module).preprocess_input
 
-        def prepare(grey: Any) -> Any:
+        def prepare(grey: Tensor) -> Tensor:
             images = tf.repeat(tf.cast(grey, tf.float32)[..., None], 3, axis=-1)  # (n, 224, 224, 3) RGB, 0 ... 255
             return images / 255.0 if preprocess == "unit" else own(images)
 
-        def forward(grey: Any) -> tuple[Any, Any]:
+        def forward(grey: Tensor) -> tuple[Tensor, Tensor]:
             maps = tf.cast(model(prepare(grey), training=False), tf.float32)  # (n, 7, 7, dim)
             return tf.reduce_mean(maps, axis=(1, 2)), maps
 
@@ -161,8 +166,8 @@ class Embedder:
 
 
 def _load(
-    keras: Any, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
-) -> tuple[Any, WeightsKind, str, Origin]:
+    keras: ModuleType, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
+) -> tuple[Model, WeightsKind, str, Origin]:
     """The model with its weights; their kind, digest and origin."""
     application = getattr(keras.applications, BACKBONES[backbone].application)
     verified: Weights | None = None
