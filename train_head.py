@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
 
-from cli import train as door
+from cli.train import main, parser
 
-PROGRAM = "train_head.py"
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of stage 2."""
-    return door.parser(PROGRAM, __doc__)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train the heads, write the run, print the comparison."""
-    return door.main(PROGRAM, parser(), argv)
-
+__all__ = ["main", "parser"]
 
 if __name__ == "__main__":
     sys.exit(main())

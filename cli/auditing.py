@@ -37,9 +37,8 @@ def run_audit(options: AuditOptions, out: Path, argv: list[str] | None, shown: P
 
 def audit_options(given: argparse.Namespace) -> AuditOptions:
     """The options of an audit, from what was given at the door that has them among others."""
-    predictions = given.predictions if "predictions" in given else given.audit
     named = {f.name: getattr(given, f.name) for f in fields(AuditOptions) if f.name != "predictions"}
-    return AuditOptions(predictions=predictions, **named)
+    return AuditOptions(predictions=given.audit, **named)
 
 
 def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:

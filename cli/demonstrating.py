@@ -12,8 +12,8 @@ def write_demonstration(found: Demonstration, options: TrainOptions) -> None:
     from core.files import atomic_directory
     from core.tables import write_csv
     from evaluation.report.html import write_sections
-    from evaluation.report.pages.leak_demo import leakage_section, write_json
-    from evaluation.statistics.leak_demo import csv_rows, flag, headline, measure, table_lines
+    from evaluation.report.pages.leak_demo import headline, leak_table_lines, leakage_section, write_leak_json
+    from evaluation.statistics.controls.leak_demo import csv_rows, flag, measure
 
     rows = measure(found.trials, found.cohort.by_name, options.aggregate)
     verdicts = flag(rows)
@@ -21,9 +21,11 @@ def write_demonstration(found: Demonstration, options: TrainOptions) -> None:
     labels = found.cohort.labels
     positives = sum(labels.values())
     with atomic_directory(options.out) as folder:
-        section = leakage_section(rows, folder, min(positives, len(labels) - positives))
+        section = leakage_section(rows, min(positives, len(labels) - positives))
+        for drawing in section.drawings:
+            drawing.write(folder)
         write_csv(folder / "leak.csv", csv_rows(rows))
-        write_json(folder / "leak.json", about, section)
+        write_leak_json(folder / "leak.json", about, section)
         write_sections(folder / "leak.html", "The leak demonstration", [first], [section], about)
-    say("\n".join([*table_lines(verdicts), "", first, *section.words]))
+    say("\n".join([*leak_table_lines(verdicts), "", first, *section.words]))
     say(f"\nwrote {options.out}; look at {options.out / 'leak.html'}")

@@ -14,8 +14,12 @@ T = TypeVar("T")
 def add_options(parser: argparse.ArgumentParser, *classes: type) -> None:
     """Add an argument for each field of the dataclasses; fields of one group stand together in the help."""
     groups: dict[str, Any] = {"": parser}
+    there: set[str] = set()
     for cls in classes:
         for f, about in options_of(cls):
+            if f.name in there:
+                continue  # two classes share it: one flag
+            there.add(f.name)
             if about.group not in groups:
                 groups[about.group] = parser.add_argument_group(about.group)
             _add(groups[about.group], f.name, about, default_of(f), required(f))

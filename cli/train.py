@@ -1,4 +1,4 @@
-"""features.h5 (or a CSV of per-patient features) + LABELS.csv -> runs/NAME with out-of-fold predictions."""
+"""Stage 2: features.h5 (or a CSV of per-patient features) + LABELS.csv -> runs/NAME with out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -14,26 +14,35 @@ from core.signals import exit_status, terminable
 from heads.training.options import TrainOptions, head_parameters
 
 
-def parser(prog: str, description: str | None = __doc__) -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """The options of stage 2, those of all registered heads among them."""
-    p = argparse.ArgumentParser(prog=prog, description=description)
+    p = argparse.ArgumentParser(prog="train_head.py", description=__doc__)
     add_options(p, TrainOptions, head_parameters())
     p.add_argument("--version", action="version", version=__version__)
     return p
 
 
-def options_of(p: argparse.ArgumentParser, argv: Sequence[str] | None) -> TrainOptions:
+def asked(argv: Sequence[str] | None) -> TrainOptions:
     """What a command line asks for."""
-    given = p.parse_args(argv)
+    given = parser().parse_args(argv)
     options = options_from(TrainOptions, given)
     options.parameters = vars(options_from(head_parameters(), given))
     return options
 
 
 @terminable()
-def main(prog: str, p: argparse.ArgumentParser, argv: Sequence[str] | None = None) -> int:
-    """Train the heads, write the run, print the comparison; the exit status."""
-    options = options_of(p, argv)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train the heads, write the run, print the comparison.
+
+    Parameters
+    ----------
+    argv : the arguments; by default those of the command line
+
+    Returns
+    -------
+    0 if all is well, 2 for wrong input, 128 and the number of the signal that stopped it
+    """
+    options = asked(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from core.files import recover
@@ -45,10 +54,10 @@ def main(prog: str, p: argparse.ArgumentParser, argv: Sequence[str] | None = Non
                 print(note, flush=True)
             _make(options, argv)
     except (ValueError, OSError) as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+        print(f"train_head.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"{prog}: stopped; nothing was written, run the same command again", file=sys.stderr)
+        print("train_head.py: stopped; nothing was written, run the same command again", file=sys.stderr)
         return exit_status(stop)
     return 0
 
@@ -58,7 +67,7 @@ def _make(options: TrainOptions, argv: Sequence[str] | None) -> None:
     from cli.demonstrating import write_demonstration
     from cli.telling import say, tell
     from core.leak import leak_sentence
-    from evaluation.report.verdict import comparison_lines
+    from evaluation.report.console import comparison_lines
     from heads.training.train import demonstrate_leak, train
 
     if options.demonstrate_leak:

@@ -7,15 +7,61 @@ All functions return (B,) float64, NaN where a replicate lacks the class that a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.registry import Registry
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int_]
 
 THRESHOLD = 0.5
 BLOCK = 128  # replicates at once, so that what is summed stays in the processor's own memory
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a result.
+
+    Parameters
+    ----------
+    title : as tables head its column
+    function : (y (n,) 0/1, score (n,), W (B, n)) -> (B,); with a threshold (n,) or a number as fourth where it needs one
+    needs_threshold : whether it judges calls and not scores
+    """
+
+    title: str
+    function: Callable[..., Array]
+    needs_threshold: bool = False
+
+
+METRICS: Registry[Metric] = Registry("metric")  # by their names in report.json, in the order of the tables
+Function = Callable[..., Array]
+
+
+def metric(name: str, title: str, *, needs_threshold: bool = False) -> Callable[[Function], Function]:
+    """Decorator that registers a function as a metric; tables, report.json and the bootstrap take it up.
+
+    Parameters
+    ----------
+    name, title, needs_threshold : its name in report.json, and see `Metric`
+
+    Returns
+    -------
+    A decorator that gives the function back as it was.
+
+    Raises
+    ------
+    ValueError : where another metric has that name
+    """
+
+    def add(function: Function) -> Function:
+        METRICS.register(name)(Metric(title, function, needs_threshold))
+        return function
+
+    return add
 
 
 def _ratio(a: Array, b: Array) -> Array:
@@ -34,6 +80,7 @@ def _tied_sums(y: Labels, score: Array, W: Array, *, descending: bool) -> tuple[
     )
 
 
+@metric("auc", "AUC")
 def auc(y: Labels, score: Array, W: Array) -> Array:
     """Area under the ROC curve: P(positive above negative) + P(tie) / 2 (Hanley and McNeil 1982)."""
     out = np.empty(len(W))
@@ -75,6 +122,7 @@ def mean_fold_auc(y: Labels, scores: Array, fold: Labels) -> float:
     return float(aucs.mean()) if len(aucs) else float("nan")
 
 
+@metric("average_precision", "Average precision")
 def average_precision(y: Labels, score: Array, W: Array) -> Array:
     """Sum of precision times the step in recall, from the highest score down."""
     p, q = _tied_sums(y, score, W, descending=True)
@@ -95,58 +143,51 @@ def confusion(
     return tp, fp, tn, fn
 
 
+@metric("accuracy", "Accuracy", needs_threshold=True)
 def accuracy(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
     """Share of right calls."""
     tp, fp, tn, fn = confusion(y, score, W, threshold)
     return _ratio(tp + tn, tp + fp + tn + fn)
 
 
+@metric("balanced_accuracy", "Balanced accuracy", needs_threshold=True)
+def balanced_accuracy(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
+    """Mean of sensitivity and specificity."""
+    return (sensitivity(y, score, W, threshold) + specificity(y, score, W, threshold)) / 2
+
+
+@metric("sensitivity", "Sensitivity", needs_threshold=True)
 def sensitivity(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
     """Share of positives that are called positive."""
     tp, _, _, fn = confusion(y, score, W, threshold)
     return _ratio(tp, tp + fn)
 
 
+@metric("specificity", "Specificity", needs_threshold=True)
 def specificity(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
     """Share of negatives that are called negative."""
     _, fp, tn, _ = confusion(y, score, W, threshold)
     return _ratio(tn, tn + fp)
 
 
-def balanced_accuracy(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
-    """Mean of sensitivity and specificity."""
-    return (sensitivity(y, score, W, threshold) + specificity(y, score, W, threshold)) / 2
-
-
+@metric("f1", "F1", needs_threshold=True)
 def f1(y: Labels, score: Array, W: Array, threshold: Array | float = THRESHOLD) -> Array:
     """Harmonic mean of precision and sensitivity; 0 where nothing is called positive."""
     tp, fp, _, fn = confusion(y, score, W, threshold)
     return _ratio(2 * tp, 2 * tp + fp + fn)
 
 
+@metric("brier", "Brier score")
 def brier(y: Labels, score: Array, W: Array) -> Array:
     """Mean squared distance of the score from the label (Brier 1950)."""
     return _ratio(W @ np.square(score - y), W.sum(axis=1))
 
 
+@metric("log_loss", "Log loss")
 def log_loss(y: Labels, score: Array, W: Array) -> Array:
     """Mean negative log likelihood, scores clipped to 1e-7 ... 1 - 1e-7."""
     s = np.clip(score, 1e-7, 1 - 1e-7)
     return _ratio(W @ -(y * np.log(s) + (1 - y) * np.log1p(-s)), W.sum(axis=1))
-
-
-# name in report.json -> (title, function, needs a threshold)
-METRICS: dict[str, tuple[str, Callable[..., Array], bool]] = {
-    "auc": ("AUC", auc, False),
-    "average_precision": ("Average precision", average_precision, False),
-    "accuracy": ("Accuracy", accuracy, True),
-    "balanced_accuracy": ("Balanced accuracy", balanced_accuracy, True),
-    "sensitivity": ("Sensitivity", sensitivity, True),
-    "specificity": ("Specificity", specificity, True),
-    "f1": ("F1", f1, True),
-    "brier": ("Brier score", brier, False),
-    "log_loss": ("Log loss", log_loss, False),
-}
 
 
 def ones(n: int) -> Array:

@@ -75,8 +75,10 @@ def check_choices(options: Any) -> None:
     """Raise ValueError for a value that is none of the choices of its field, as a command line does."""
     for f, about in options_of(type(options)):
         value, allowed = getattr(options, f.name), about.allowed()
-        if allowed and value is not None and value not in allowed and not about.many:
-            raise ValueError(f"--{f.name.replace('_', '-')} {value!r}; expected one of {', '.join(allowed)}")
+        given = value if about.many else [value]
+        for one in given if allowed and value is not None else ():
+            if one not in allowed:
+                raise ValueError(f"--{f.name.replace('_', '-')} {one!r}; expected one of {', '.join(allowed)}")
 
 
 def as_json(options: Any) -> dict[str, Any]:

@@ -64,4 +64,4 @@ class Registry(Mapping[str, T]):
 
 
 def _lives_in(entry: object, module: str) -> bool:
-    return getattr(entry, "__module__", None) == module
+    return f"{getattr(entry, '__module__', '')}.".startswith(f"{module}.")

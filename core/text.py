@@ -45,6 +45,24 @@ def interval_text(value: Mapping[str, float]) -> str:
     return f"{number(value['estimate'])} ({number(value['low'], digits)}-{number(value['high'], digits)})"
 
 
+def range_text(low: float, high: float, digits: int = 2, between: str = "-") -> str:
+    """'0.53-0.69'; 'n/a' where there is no range. Where signs may occur, `between` is ' to '."""
+    return "n/a" if math.isnan(low) else f"{number(low, digits)}{between}{number(high, digits)}"
+
+
+def signed_interval(value: Mapping[str, float], digits: int = 2) -> str:
+    """'-0.12 (-0.29 to 0.04)' of {estimate, low, high} that may lie below 0; 'n/a' where there is no interval."""
+    if math.isnan(value["low"]):
+        return "n/a"
+    middle, low, high = (round(value[k], digits) + 0.0 for k in ("estimate", "low", "high"))  # no '-0.00'
+    return f"{number(middle, digits)} ({range_text(low, high, digits, ' to ')})"
+
+
+def difference_text(difference: float, low: float, high: float) -> str:
+    """'+0.031 (-0.02 to +0.08)' of a difference, which says its sign."""
+    return f"{difference:+.3f} ({low:+.2f} to {high:+.2f})"
+
+
 def printable(text: str) -> str:
     """A text that any terminal takes: names that are no UTF-8 are escaped."""
     return text.encode(errors="backslashreplace").decode()

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 from core.leak import Leak
 from core.predictions import Predictions, ResultKey, Score, Scored, matrix
 from core.tables import original
-from heads.run_record import (
+from heads.run_files import (
     CURVE_COLUMNS,
     CURVES,
     MAIN_TABLES,
     PREDICTIONS,
-    REQUIRED,
     RUN_FILE,
     RUN_VERSION,
     SLICE_COLUMNS,
     SLICES,
-    RunRecord,
 )
-from heads.run_record import RUN_FORMAT as RUN_FORMAT  # which evaluation asks for here
+from heads.run_files import RUN_FORMAT as RUN_FORMAT
+from heads.run_record import REQUIRED, RunRecord
+
+# which evaluation asks for here
 
 if TYPE_CHECKING:
     from heads.training.run import Run as RunInMemory

@@ -6,22 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heads.base import HEADS, Capabilities, Fitted, Head, hyperparameter
+    from heads.base import HEADS, Capabilities, Fitted, Head
+    from heads.hyperparameters import hyperparameter
     from heads.training.api import cross_validate
     from heads.training.options import TrainOptions
     from heads.training.run import Run
     from heads.training.train import train
 
 _HOMES = {
-    "HEADS": "heads.base",
-    "Capabilities": "heads.base",
-    "Fitted": "heads.base",
-    "Head": "heads.base",
-    "hyperparameter": "heads.base",
-    "cross_validate": "heads.training.api",
-    "TrainOptions": "heads.training.options",
-    "Run": "heads.training.run",
-    "train": "heads.training.train",
+    "HEADS": "base",
+    "Capabilities": "base",
+    "Fitted": "base",
+    "Head": "base",
+    "hyperparameter": "hyperparameters",
+    "cross_validate": "training.api",
+    "TrainOptions": "training.options",
+    "Run": "training.run",
+    "train": "training.train",
 }
 __all__ = [
     "HEADS",
@@ -40,4 +41,4 @@ def __getattr__(name: str) -> object:
     """The public names, imported when they are asked for."""
     if name not in _HOMES:
         raise AttributeError(f"module 'heads' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.base import HEADS, Arrays, Curve, Fitted, hyperparameter
+from heads.base import HEADS, Arrays, Curve, Fitted
+from heads.hyperparameters import hyperparameter
 from heads.search.space import Choice, LogUniform
-from heads.standardise import ROWS_AT_ONCE, Floats, Matrix, Standardiser
+from heads.standardise import ROWS_AT_ONCE, Floats, Ids, Matrix, Standardiser
 from heads.trees import Trees
 
 BIN_SAMPLE = (
@@ -68,7 +69,7 @@ class Boosted:
         y: NDArray[np.int_],
         weight: Floats,
         *,
-        patient: NDArray[Any],
+        patient: Ids,
         seed: int,
         view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.text import some
-from heads.base import Fitted, saved_as
+from heads.base import Arrays, Fitted, saved_as
 
 FORMAT = "mgmt-radiogenomics/head"
 VERSION = 1
@@ -30,7 +30,7 @@ class Bundle:
 
     fitted: Fitted
     about: dict[str, Any]
-    fingerprint: dict[str, NDArray[Any]] = field(default_factory=dict)  # of its training patients; empty in older files
+    fingerprint: Arrays = field(default_factory=dict)  # of its training patients; empty in older files
 
 
 def save_bundle(path: Path, bundle: Bundle) -> None:
@@ -60,7 +60,7 @@ def load_bundle(path: Path) -> Bundle:
         ) from None
 
 
-def _check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
+def _check_numbers(arrays: Arrays) -> None:
     """Raise ValueError for a head whose arithmetic would warn or give no number; a scale of infinity is of a constant column."""
     for name, array in arrays.items():
         if array.dtype.kind == "f" and name not in ("scale", "threshold") and not np.isfinite(array).all():
@@ -69,12 +69,12 @@ def _check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
         raise ValueError("its columns have scales of 0 or less")
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path) -> Arrays:
     """The arrays of an .npz file that holds no more than it seems to: members are stored, not compressed, and as long as they say.
 
     Raises ValueError for anything else, before an array of a false size is made.
     """
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: Arrays = {}
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
         members = archive.infolist()
         if sum(m.file_size for m in members) > path.stat().st_size:
@@ -120,7 +120,7 @@ def check_features(about: dict[str, Any], settings: dict[str, Any], columns: lis
     return [f"warning: {k} was {theirs.get(k)} in training and is {settings.get(k)} here" for k in different]
 
 
-def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[Any]]) -> Iterator[Bundle]:
+def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[np.generic]]) -> Iterator[Bundle]:
     """The bundles with the fingerprints of their own sequences; `arrays` : {`<sequence>/<field>`: array}."""
     for b in bundles:
         own = {name: a for name, a in arrays.items() if name.split("/")[0] in b.about["parts"]}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.options import above_zero
-from heads.base import HEADS, Arrays, BatchedScores, Capabilities, Curve, Fitted, hyperparameter
+from heads.base import HEADS, Arrays, BatchedScores, Capabilities, Curve, Fitted
+from heads.hyperparameters import hyperparameter
 from heads.search.space import LogUniform
-from heads.standardise import Floats, Matrix, Standardiser
+from heads.standardise import Floats, Ids, Matrix, Standardiser
 
 ROUNDS = 2000
 AT_HAND = (
@@ -72,7 +73,7 @@ class Logistic:
         y: NDArray[np.int_],
         weight: Floats,
         *,
-        patient: NDArray[Any],
+        patient: Ids,
         seed: int,
         view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,

@@ -13,7 +13,7 @@ from core.files import atomic_directory
 from core.tables import neutral
 from heads.bundle import Bundle, save_bundle
 from heads.crossfit import FoldScores, SliceRows
-from heads.run_record import (
+from heads.run_files import (
     CURVE_COLUMNS,
     CURVES,
     PREDICTION_COLUMNS,

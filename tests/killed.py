@@ -65,7 +65,7 @@ def phases() -> dict[CodeType, str]:
 # What the doors import late, and their forks would import anew each time. None of it starts a thread.
 DOOR_MODULES = (
     "joblib", "scipy.stats", "sklearn.linear_model", "sklearn.preprocessing", "heads.controls.permutation", "heads.search.tune", "features.acquisition",
-    "evaluation.report.verdict", "evaluation.report.html", "evaluation.report.performance.subgroups", "evaluation.report.performance.stability", "evaluation.report.performance.calibration",
+    "evaluation.api", "evaluation.report.performance.subgroups", "evaluation.report.performance.stability", "evaluation.report.performance.calibration",
     "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
 )  # fmt: skip
 

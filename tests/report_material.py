@@ -5,16 +5,26 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from core.predictions import Prediction, group_results
+from evaluation.options import ReportOptions
 from evaluation.read_run import Run
+from evaluation.report.context import ReportContext
 from evaluation.report.figures import Drawing
 from evaluation.report.html import write_html
+from evaluation.report.performance.certainty import certainty_section
+from evaluation.report.performance.head_by_head import heads_section
+from evaluation.report.performance.metrics import metrics_section
+from evaluation.report.performance.pairs import pairs_section
+from evaluation.report.performance.results import results_section
+from evaluation.report.performance.slices import slices_section
 from evaluation.report.section import Section
-from evaluation.statistics.assess import Assessment, assess
-from evaluation.statistics.compare import compare_all
+from evaluation.report.trust.cohort import cohort_section
+from evaluation.report.trust.provenance import provenance_section
+from evaluation.statistics.assess import Assessment
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LEAK = "LEAKS: 2 of 3 test patients are also in training"
@@ -69,10 +79,32 @@ def a_run(
     return Run(Path("runs") / name, name, about, scored, scored[:1], [])
 
 
+def context(*runs: Run, **given: Any) -> ReportContext:
+    """The context of a report; `given` : options, and what stands in for figures that it would compute."""
+    names = {"threshold", "recalibrate", "replicates", "seed"}
+    options = {"replicates": 20, **{k: v for k, v in given.items() if k in names}}
+    made = ReportContext(runs, ReportOptions(**options))
+    made.slices = [s for r in runs for s in r.slices]  # also of runs whose slices are as many as their patients
+    for name, value in given.items():
+        if name not in names:
+            assert hasattr(ReportContext, name) or name == "sections", name
+            setattr(made, name, value)
+    return made
+
+
 def assessments(*runs: Run) -> list[Assessment]:
     """Every result by patient, and the first of each run by slice too."""
-    patients = [assess(s, level="patient", replicates=20, curves=True) for r in runs for s in r.scored]
-    return patients + [assess(s, level="slice", replicates=20) for r in runs for s in r.slices]
+    made = context(*runs)
+    return [*made.patients, *made.by_slice]
+
+
+def fake_panels(alt: str) -> Any:
+    """Stands in for the drawing of a result."""
+
+    def panels(a: Assessment, *_: Any) -> Drawing:
+        return Drawing("n", f"{a.run}: {a.head}", f"{alt} of {a.sequence}", PNG)
+
+    return panels
 
 
 def page(
@@ -82,18 +114,20 @@ def page(
     alt: str = "alt text",
     sections: list[Section] | None = None,
 ) -> str:
-    """The report of some runs, as text."""
-    results = assessments(*runs)
-    pictures = {
-        (a.run, a.head, a.sequence): Drawing("n", f"{a.run}: {a.head}", f"{alt} of {a.sequence}", PNG)
-        for a in results
-        if a.level == "patient"
-    }
-    overview, training = Drawing("auc", "t", alt, PNG), [Drawing("t", "training", "curve alt", PNG)]
-    pairs = compare_all([s for r in runs for s in r.scored], replicates=20)
-    path = folder / "report.html"
-    write_html(path, results, runs, words or ["In short."], overview, pictures, training, pairs, ORIGIN, sections or [])
-    return path.read_text(encoding="utf-8")
+    """The report of some runs, as text; its figures are stand-ins."""
+    made = context(*runs)
+    performance = "evaluation.report.performance"
+    curve = [Drawing("t", "training", "curve alt", PNG)]
+    with (
+        patch(f"{performance}.results.forest", lambda *_: Drawing("auc", "t", alt, PNG)),
+        patch(f"{performance}.head_by_head.panels", fake_panels(alt)),
+        patch(f"{performance}.head_by_head.training_curves", lambda run: curve if run is runs[0] else []),
+    ):
+        first = [results_section, metrics_section, certainty_section, pairs_section, slices_section, heads_section]
+        parts = [part for make in first if (part := make(made)) is not None]
+    parts += [*(sections or []), cohort_section(made), provenance_section(made)]
+    write_html(folder / "report.html", made, words or ["In short."], parts, ORIGIN)
+    return (folder / "report.html").read_text(encoding="utf-8")
 
 
 class Reader(HTMLParser):

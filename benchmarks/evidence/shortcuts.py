@@ -37,8 +37,8 @@ class Cohort:
 
 
 COHORTS = (
-    Cohort("anatomy", "in the lesion", 120, 6.0, 0, 11),
-    Cohort("shortcut", "in the slice count", 60, 0.0, 2, 12),
+    Cohort("anatomy", "in the lesion", patients=120, effect=6.0, shortcut=0, seed=11),
+    Cohort("shortcut", "in the slice count", patients=60, effect=0.0, shortcut=2, seed=12),
 )
 
 

@@ -50,7 +50,7 @@ def scores_of_text(text: bytes) -> np.ndarray:
 
 def file_of_ours() -> bytes:
     """A fitted head of 20 trees."""
-    fitted, _ = Boosted(rounds=20).fit(X, Y, np.ones(len(Y)), patient=np.arange(len(Y)), seed=0)
+    fitted, _ = Boosted(rounds=20).fit(X, Y, np.ones(len(Y)), patient=np.arange(len(Y)).astype(object), seed=0)
     with tempfile.TemporaryDirectory() as folder:
         bundle.save_bundle(Path(folder, "h.npz"), Bundle(fitted, {"head": "boosted", "sequence": "FLAIR"}))
         return Path(folder, "h.npz").read_bytes()

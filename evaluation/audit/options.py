@@ -28,9 +28,7 @@ class AuditOptions:
     replicates, seed : of the bootstrap over patients
     """
 
-    predictions: Path = option(
-        help="look for leaks and optimism in these", parse=Path, flag="--audit", metavar="PREDICTIONS.csv", group=GROUP
-    )
+    predictions: Path
     splits: Sequence[Path] | None = option(
         None, help="split files of CLAM or STAMP, or a list", parse=Path, many=True, metavar="SPLITS", group=GROUP
     )

@@ -1,132 +1,61 @@
-"""Sections -> report.json and one self-contained report.html."""
+"""Sections -> one self-contained report.html that opens offline."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.files import write_text
+from core.leak import leak_sentence
 from core.text import number
-from evaluation.read_run import Run
-from evaluation.report.figures import Drawing
-from evaluation.report.performance import results
-from evaluation.report.section import Cell, Section, Sheet, positive
-from evaluation.report.trust.provenance import cohort_section, made_by, provenance_section
-from evaluation.statistics.assess import Assessment, without_nan
-from evaluation.statistics.compare import Comparison
+from evaluation.report.context import ReportContext
+from evaluation.report.section import Cell, Section, Sheet
+from evaluation.report.trust.provenance import made_by
+from evaluation.run_facts import question_of
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
-def leaks_of(runs: Sequence[Run]) -> dict[str, str]:
-    """{run: its leak in words}, of the runs that leak."""
-    return {r.name: r.about["leak"] for r in runs if r.about.get("leak")}
-
-
-def has_random_weights(runs: Sequence[Run]) -> bool:
-    """Whether any run was trained on features of an untrained network."""
-    return any(r.about["features"]["settings"].get("weights") == "random" for r in runs)
-
-
-def write_json(
-    path: Path,
-    assessments: Sequence[Assessment],
-    runs: Sequence[Run],
-    verdict: Sequence[str],
-    pairs: Sequence[Comparison],
-    provenance: dict[str, Any],
-    sections: Sequence[Section] = (),
-) -> None:
-    """Everything that the report says, for programs; `sections` are those beyond the results themselves."""
-    _check_keys(sections)
-    _write_json(
-        path,
-        {
-            "format": "mgmt-radiogenomics/report",
-            "format_version": 1,
-            "verdict": list(verdict),
-            "leaks": leaks_of(runs),
-            "random_weights": has_random_weights(runs),
-            "comparisons": [{**vars(c), "verdict": c.verdict} for c in pairs],
-            "results": [a.as_dict() for a in assessments],
-            "sections": {s.key: {"words": s.words, **without_nan(s.data)} for s in sections},
-            "runs": {r.name: {k: v for k, v in r.about.items() if k != "folds"} for r in runs},
-            "provenance": provenance,
-        },
-    )
-
-
-def write_scores_json(
-    path: Path,
-    results: Sequence[Assessment],
-    verdict: Sequence[str],
-    warning: str,
-    digest: str,
-    provenance: dict[str, Any],
-) -> None:
-    """The metrics of fitted heads on new patients, for programs; `verdict` : what they mean in words."""
-    _write_json(
-        path,
-        {
-            "format": "mgmt-radiogenomics/scores",
-            "format_version": 1,
-            "warning": warning or None,
-            "verdict": list(verdict),
-            "features_digest": digest,
-            "results": [a.as_dict() for a in results],
-            "provenance": provenance,
-        },
-    )
+RANDOM_WEIGHTS = (
+    "RANDOM WEIGHTS: the network that made these features was never trained. No figure below says anything about MRI."
+)
 
 
 def write_html(
     path: Path,
-    assessments: Sequence[Assessment],
-    runs: Sequence[Run],
+    context: ReportContext,
     verdict: Sequence[str],
-    overview: Drawing,
-    panels: dict[tuple[str, str, str], Drawing],
-    training: Sequence[Drawing],
-    pairs: Sequence[Comparison],
-    provenance: dict[str, Any],
-    sections: Sequence[Section] = (),
+    sections: Sequence[Section],
+    provenance: Mapping[str, Any],
 ) -> None:
-    """The report as one file that opens offline; `sections` stand between the figures of each head and the cohort."""
-    leaks = leaks_of(runs)
-    warnings = [
-        f"{run}: {leak}. This run reproduces the notebook's slice split; its figures do not hold for a new patient."
-        for run, leak in leaks.items()
+    """The report as one file that opens offline.
+
+    Parameters
+    ----------
+    path : of the file; context : of the report
+    verdict : what leads; sections : what follows, in order
+    provenance : of the program that writes it
+    """
+    warnings = [RANDOM_WEIGHTS] if context.random_weights else []
+    warnings += [
+        f"{run}: {leak_sentence(leak)}. This run reproduces the notebook's slice split; its figures do not hold for a new patient."
+        for run, leak in context.leaks.items()
     ]
-    if has_random_weights(runs):
-        warnings.insert(
-            0,
-            "RANDOM WEIGHTS: the network that made these features was never trained. No figure below says anything about MRI.",
-        )
-    whole = [
-        results.results_section(assessments, overview, leaks),
-        results.metrics_section(assessments, leaks),
-        results.certainty_section(assessments, leaks),
-        *([results.pairs_section(pairs)] if pairs else []),
-        *([results.slices_section(assessments, leaks)] if any(a.level == "slice" for a in assessments) else []),
-        results.heads_section(assessments, panels, training),
-        *sections,
-        cohort_section(runs),
-        provenance_section(runs),
-    ]
-    names = ", ".join(r.name for r in runs)
-    questions = list(dict.fromkeys(r.about["question"] for r in runs))
-    scores = "; ".join(f"a score near 1 speaks for {positive(q)} (label 1, positive)" for q in questions)
+    names = ", ".join(r.name for r in context.runs)
+    questions = list(dict.fromkeys(question_of(r) for r in context.runs))
+    scores = "; ".join(f"a score near 1 speaks for {q.outcome} (label 1, positive)" for q in questions)
     _write_page(
         path,
         title=f"Report: {names}",
-        heading=f"What the heads can tell of {'; and of '.join(questions)}",
+        heading=f"What the heads can tell of {'; and of '.join(str(q) for q in questions)}",
         subtitle=f"Runs: {names}; {scores}. Research software; not a medical device.",
         warnings=warnings,
         words=verdict,
-        sections=whole,
+        sections=sections,
         footer=made_by(provenance),
     )
 
@@ -136,7 +65,7 @@ def write_sections(
     title: str,
     words: Sequence[str],
     sections: Sequence[Section],
-    provenance: dict[str, Any],
+    provenance: Mapping[str, Any],
     warnings: Sequence[str] = (),
 ) -> None:
     """A page of its own in the style of the report: `warnings` and `words` lead, `sections` follow."""
@@ -152,11 +81,11 @@ def write_sections(
     )
 
 
-def _write_page(path: Path, *, sections: Sequence[Section], **texts: Any) -> None:
+def _write_page(path: Path, *, sections: Sequence[Section], **texts: str | Sequence[str]) -> None:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    _check_keys(sections)
+    check_keys(sections)
     folder = Path(__file__).parent / "templates"
     environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -174,19 +103,21 @@ def cell_text(cell: Cell) -> str:
     return number(cell) if cell is None or isinstance(cell, float) else str(cell).replace("< ", "<\u00a0")
 
 
-def _alignment(sheet: Sheet) -> list[Any]:
+def _alignment(sheet: Sheet) -> list[Markup | str]:
     """The class attribute of each column: numbers and intervals, and words where they lack, stand to the right."""
     from markupsafe import Markup
 
-    def kind(cell: Cell) -> str:
-        text = cell_text(cell).replace("n/a", "0").replace(" to ", " ")
-        return "".join(("w" * bool(re.search("[A-Za-z]", text)), "n" * bool(re.search("[0-9]", text))))
-
-    kinds = [{kind(row[i]) for row in sheet.rows} for i in range(len(sheet.columns))]
+    kinds = [{_kind(row[i]) for row in sheet.rows} for i in range(len(sheet.columns))]
     return [Markup(' class="n"') if i and "n" in k and "wn" not in k else "" for i, k in enumerate(kinds)]
 
 
-def _breakable(text: str) -> Any:
+def _kind(cell: Cell) -> str:
+    """What is in a cell: 'w' words, 'n' numbers, 'wn' both."""
+    text = cell_text(cell).replace("n/a", "0").replace(" to ", " ")
+    return ("w" if re.search("[A-Za-z]", text) else "") + ("n" if re.search("[0-9]", text) else "")
+
+
+def _breakable(text: str) -> Markup:
     """A name that may be broken after each +, so that the name of a fused result does not widen its column."""
     from markupsafe import Markup, escape
 
@@ -203,10 +134,7 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _check_keys(sections: Sequence[Section]) -> None:
+def check_keys(sections: Sequence[Section]) -> None:
+    """Two sections of one key would hide each other in report.json."""
     keys = [s.key for s in sections]
     assert len(keys) == len(set(keys)), f"two sections have one key: {keys}"
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")

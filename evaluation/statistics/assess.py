@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from core import metrics
-from core.metrics import METRICS, Array
-from core.predictions import Scored
+from core.metrics import METRICS, Array, Labels, confusion, fold_aucs, ones, youden_threshold
+from core.predictions import ResultKey, Scored
+from evaluation.statistics.curves import roc_and_pr
 from evaluation.statistics.delong import delong_interval
 from evaluation.statistics.intervals import (
     bootstrap_weights,
@@ -21,7 +21,6 @@ from evaluation.statistics.intervals import (
 )
 from evaluation.statistics.power import FEW_PATIENTS
 
-GRID = np.linspace(0, 1, 101)  # false positive rate, or recall, where curves are averaged
 STRATIFIED = ("auc",)  # the bootstrap draws within each class, as pROC does
 _BLOCK = 4_000_000  # weights held at once
 
@@ -67,13 +66,18 @@ class Assessment:
     thresholds: list[float] = field(default_factory=list)
 
     @property
+    def key(self) -> ResultKey:
+        """(run, head, sequence)."""
+        return ResultKey(self.run, self.head, self.sequence)
+
+    @property
     def few(self) -> bool:
         """Whether a class has too few patients for an interval, a p-value or a power line to mean anything; these are NaN then."""
         return self.smaller_class < FEW_PATIENTS
 
     def as_dict(self) -> dict[str, Any]:
         """For report.json; NaN becomes None."""
-        return {k: without_nan(v) for k, v in vars(self).items()}
+        return {f.name: without_nan(getattr(self, f.name)) for f in fields(self)}
 
 
 def assess(
@@ -86,57 +90,91 @@ def assess(
     curves: bool = False,
     chosen: Mapping[tuple[int, int], float] | None = None,
 ) -> Assessment:
-    """Every metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
+    """Every registered metric of the pooled out-of-fold scores, averaged over repeats, with a patient-bootstrap 95 % interval.
 
-    A replicate draws patients with replacement, for the AUC within each class, else from all, since other metrics depend on how
-    many are positive; their slices and repeats come along. No interval with 0
-    replicates, nor with fewer than FEW_PATIENTS in a class. `threshold` is '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one.
-    `chosen` : {(index of the repeat, fold): threshold} from inner folds, which youden then takes instead. Raises ValueError for youden where there are no other folds.
+    A replicate draws patients with replacement, for the AUC within each class, else from all, since other metrics depend on
+    how many are positive; their slices and repeats come along. There is no interval with fewer than FEW_PATIENTS in a class.
+
+    Parameters
+    ----------
+    scored : scores (R, n) of one result; level : 'patient' or 'slice'
+    threshold : '0.5', or 'youden': the best threshold on the other folds' scores of the same repeat, never the reported one
+    replicates, seed : of the bootstrap; no interval with 0 replicates
+    curves : whether ROC, precision-recall and the confusion matrix of repeat 0 are wanted
+    chosen : {(index of the repeat, fold): threshold} from inner folds, which youden then takes instead
+
+    Returns
+    -------
+    The assessment; what cannot be told is NaN or empty.
+
+    Raises
+    ------
+    ValueError : youden is asked for where there are no other folds with both classes
     """
     thresholds = fold_thresholds(scored, threshold, chosen)
     patient_y = np.full(len(scored.patients), -1)
     patient_y[scored.patient] = scored.y
     smaller_class = int(min((patient_y == 1).sum(), (patient_y == 0).sum()))
     replicates = replicates if smaller_class >= FEW_PATIENTS else 0
-    rng = np.random.default_rng(seed)
-    estimates = _all_metrics(scored, metrics.ones(len(patient_y)), thresholds)
-    draws: dict[str, list[Array]] = {name: [] for name in METRICS}
-    done = 0
-    while done < replicates:
-        n = min(replicates - done, max(1, _BLOCK // max(1, len(scored.units))))
-        for strata, names in (
-            (patient_y, STRATIFIED),
-            (np.zeros_like(patient_y), [m for m in METRICS if m not in STRATIFIED]),
-        ):
-            for name, drawn in _all_metrics(scored, bootstrap_weights(strata, n, rng), thresholds, names).items():
-                draws[name].append(drawn)
-        done += n
-    values: dict[str, dict[str, float]] = {}
-    for name in METRICS:
-        low, high = percentile_interval(np.concatenate([np.empty(0), *draws[name]]))
-        values[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
-    fold_auc = metrics.fold_aucs(scored.y, scored.scores, scored.fold, metrics.ones(len(scored.y)))[:, 0].tolist()
-    in_use = sorted({float(t) for t in thresholds[np.isfinite(scored.scores)]})
-    majority = max(scored.y.mean(), 1 - scored.y.mean())
+    by_fold = fold_aucs(scored.y, scored.scores, scored.fold, ones(len(scored.y)))[:, 0].tolist()
     result = Assessment(
-        *scored.key, level, len(scored.patients), len(scored.units), int((scored.y == 1).sum()), len(scored.scores),
-        threshold, replicates, float(majority), values, fold_auc,
-        float(np.mean(fold_auc)) if fold_auc else float("nan"), len({(r, f) for r, row in enumerate(scored.fold) for f in row if f >= 0}),
-        smaller_class,
-    )  # fmt: skip
-    result.thresholds = in_use
+        run=scored.run,
+        head=scored.head,
+        sequence=scored.sequence,
+        level=level,
+        n_patients=len(scored.patients),
+        n_units=len(scored.units),
+        n_positive=int((scored.y == 1).sum()),
+        n_repeats=len(scored.scores),
+        threshold=threshold,
+        replicates=replicates,
+        majority_accuracy=float(max(scored.y.mean(), 1 - scored.y.mean())),
+        values=_with_intervals(scored, patient_y, thresholds, replicates, seed),
+        fold_auc=by_fold,
+        mean_fold_auc=float(np.mean(by_fold)) if by_fold else float("nan"),
+        n_folds=len({(r, f) for r, row in enumerate(scored.fold) for f in row if f >= 0}),
+        smaller_class=smaller_class,
+        thresholds=sorted({float(t) for t in thresholds[np.isfinite(scored.scores)]}),
+    )
     if level == "patient":
         _add_patient_statistics(result, scored)
     if curves:
-        result.roc, result.pr = _curves(scored, patient_y, np.random.default_rng(seed), min(replicates, 500))
-        known = np.isfinite(scored.scores[0])
-        y, s, w = scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum()))
-        result.first_repeat = {name: float(METRICS[name][1](y, s, w)[0]) for name in ("auc", "average_precision")}
-        cells = metrics.confusion(
-            scored.y[known], scored.scores[0][known], metrics.ones(int(known.sum())), thresholds[0][known]
-        )
-        result.confusion = {k: int(c[0]) for k, c in zip(("tp", "fp", "tn", "fn"), cells, strict=True)}
+        _add_curves(result, scored, patient_y, thresholds, seed)
     return result
+
+
+def _with_intervals(
+    scored: Scored, patient_y: Labels, thresholds: Array, replicates: int, seed: int
+) -> dict[str, dict[str, float]]:
+    """{metric: {estimate, low, high}}; replicates are drawn in blocks, so that their weights fit into memory."""
+    rng = np.random.default_rng(seed)
+    estimates = _all_metrics(scored, ones(len(patient_y)), thresholds, METRICS)
+    draws: dict[str, list[Array]] = {name: [] for name in METRICS}
+    within = [m for m in METRICS if m in STRATIFIED]
+    drawn_from = ((patient_y, within), (np.zeros_like(patient_y), [m for m in METRICS if m not in STRATIFIED]))
+    done = 0
+    while done < replicates:
+        n = min(replicates - done, max(1, _BLOCK // max(1, len(scored.units))))
+        for strata, names in drawn_from:
+            for name, drawn in _all_metrics(scored, bootstrap_weights(strata, n, rng), thresholds, names).items():
+                draws[name].append(drawn)
+        done += n
+    out = {}
+    for name in METRICS:
+        low, high = percentile_interval(np.concatenate([np.empty(0), *draws[name]]))
+        out[name] = {"estimate": float(estimates[name][0]), "low": low, "high": high}
+    return out
+
+
+def _add_curves(result: Assessment, scored: Scored, patient_y: Labels, thresholds: Array, seed: int) -> None:
+    """What the figures of a result show, of repeat 0."""
+    rng = np.random.default_rng(seed)
+    result.roc, result.pr = roc_and_pr(scored, patient_y, rng, min(result.replicates, 500))
+    known = np.isfinite(scored.scores[0])
+    y, s, w = scored.y[known], scored.scores[0][known], ones(int(known.sum()))
+    result.first_repeat = {name: float(METRICS[name].function(y, s, w)[0]) for name in ("auc", "average_precision")}
+    cells = confusion(y, s, w, thresholds[0][known])
+    result.confusion = {k: int(c[0]) for k, c in zip(("tp", "fp", "tn", "fn"), cells, strict=True)}
 
 
 def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
@@ -153,7 +191,8 @@ def _add_patient_statistics(result: Assessment, scored: Scored) -> None:
     result.fold_auc_interval = {"low": low, "high": high}
     if np.isfinite(scored.scores).all():
         result.delong["low"], result.delong["high"] = delong_interval(scored.y, scored.scores)[1:]
-    result.power.update(vars(fold_power(lead, result.n_folds / result.n_repeats, positives, negatives)))
+    line = fold_power(lead, result.n_folds / result.n_repeats, positives, negatives)
+    result.power.update(asdict(line))
 
 
 def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, int], float] | None = None) -> Array:
@@ -172,13 +211,11 @@ def fold_thresholds(scored: Scored, threshold: str, chosen: Mapping[tuple[int, i
                     f"--threshold youden is chosen on the other folds, and {scored.run} has none with both classes "
                     f"beside fold {f}; use --threshold 0.5"
                 )
-            out[r, fold == f] = metrics.youden_threshold(scored.y[others], score[others])
+            out[r, fold == f] = youden_threshold(scored.y[others], score[others])
     return out
 
 
-def _all_metrics(
-    scored: Scored, patient_weights: Array, thresholds: Array, names: Collection[str] = tuple(METRICS)
-) -> dict[str, Array]:
+def _all_metrics(scored: Scored, patient_weights: Array, thresholds: Array, names: Collection[str]) -> dict[str, Array]:
     """Each metric for each row of (B, patients) weights, averaged over repeats."""
     totals: dict[str, list[Array]] = {name: [] for name in names}
     W = patient_weights[:, scored.patient]
@@ -186,46 +223,10 @@ def _all_metrics(
         known = np.isfinite(score)
         y, s, w = scored.y[known], score[known], W if known.all() else W[:, known]
         for name in names:
-            _, function, needs_threshold = METRICS[name]
-            totals[name].append(function(y, s, w, cut[known]) if needs_threshold else function(y, s, w))
+            metric = METRICS[name]
+            judged = metric.function(y, s, w, cut[known]) if metric.needs_threshold else metric.function(y, s, w)
+            totals[name].append(judged)
     return {name: np.mean(values, axis=0) for name, values in totals.items()}
-
-
-def _curves(
-    scored: Scored, patient_y: Any, rng: np.random.Generator, replicates: int
-) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """ROC and PR of repeat 0, with pointwise 95 % patient-bootstrap bands on GRID."""
-    known = np.isfinite(scored.scores[0])
-    y, s, owner = scored.y[known], scored.scores[0][known], scored.patient[known]
-    if len(np.unique(y)) < 2:
-        return {}, {}
-    drawn = [_on_grid(*_vertices(y, s, w[owner])) for w in bootstrap_weights(patient_y, replicates, rng)]
-    nothing = np.full((2, len(GRID)), np.nan)
-    bands = [np.quantile([row[k] for row in drawn], [0.025, 0.975], axis=0) if drawn else nothing for k in (0, 1)]
-    fpr, tpr, precision = _vertices(y, s, np.ones(len(y)))
-    roc, pr = (
-        {"x": x.tolist(), "y": line.tolist(), "grid": GRID.tolist(), "low": low.tolist(), "high": high.tolist()}
-        for x, line, (low, high) in zip((fpr, tpr), (tpr, precision), bands, strict=True)
-    )
-    return roc, pr
-
-
-def _vertices(y: Any, s: Array, w: Array) -> tuple[Array, Array, Array]:
-    """False positive rate, true positive rate and precision as the threshold falls past each distinct score."""
-    drawn = w > 0
-    y, s, w = y[drawn], s[drawn], w[drawn]
-    order = np.argsort(-s, kind="stable")
-    last = np.r_[s[order][1:] != s[order][:-1], True]
-    tp, fp = (np.cumsum(w[order] * (y[order] == label))[last] for label in (1, 0))
-    precision = tp / np.maximum(tp + fp, 1e-12)
-    return np.r_[0, fp / fp[-1]], np.r_[0, tp / tp[-1]], np.r_[precision[0], precision]
-
-
-def _on_grid(fpr: Array, tpr: Array, precision: Array) -> tuple[Array, Array]:
-    """True positive rate at each false positive rate of GRID, and precision at each recall."""
-    rising = fpr + 1e-9 * np.arange(len(fpr)) / len(fpr)  # so that a vertical step keeps both its ends
-    at_recall = np.minimum(np.searchsorted(tpr, GRID - 1e-12), len(precision) - 1)
-    return np.interp(GRID + 1e-9, rising, tpr), precision[at_recall]
 
 
 def without_nan(value: Any) -> Any:

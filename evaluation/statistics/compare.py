@@ -14,13 +14,12 @@ import numpy as np
 
 from core import metrics
 from core.metrics import Array, Labels
-from core.predictions import Scored, head_on
+from core.predictions import ResultKey, Scored
 from evaluation.statistics.delong import delong
 from evaluation.statistics.intervals import bootstrap_weights, inflation, influence, percentile_interval, training_noise
-from evaluation.statistics.power import FEW_PATIENTS, few
+from evaluation.statistics.power import few
 
 ALPHA = 0.05
-TEST = "two-sided paired test on the same patients"
 Part = tuple[Labels, Array, Labels]  # y (n,), scores (R, n), fold (R, n) of the common patients
 
 
@@ -34,8 +33,8 @@ class Comparison:
     resampled t-test over folds, None where folds are not shared.
     """
 
-    a: tuple[str, str, str]
-    b: tuple[str, str, str]
+    a: ResultKey
+    b: ResultKey
     n_patients: int
     difference: float
     low: float
@@ -48,12 +47,16 @@ class Comparison:
     p_holm: float = float("nan")
 
     @property
-    def verdict(self) -> str:
-        """In words."""
-        if not self.p_holm < ALPHA:
-            return "no detectable difference"
-        better = self.a if self.difference > 0 else self.b
-        return f"{head_on(*better[1:])} ({better[0]}) ranks patients better"
+    def different(self) -> bool:
+        """Whether the corrected p is below 0.05."""
+        return self.p_holm < ALPHA
+
+    @property
+    def better(self) -> ResultKey | None:
+        """The result that ranks patients detectably better, None where neither does."""
+        if not self.different:
+            return None
+        return self.a if self.difference > 0 else self.b
 
 
 def compare_all(
@@ -72,33 +75,31 @@ def compare_all(
     return sorted(pairs, key=lambda c: (c.p_holm, c.p))
 
 
-def sentence(pairs: Sequence[Comparison]) -> str:
-    """All comparisons in one sentence."""
-    if not pairs:
-        return f"Results are not compared: that takes {FEW_PATIENTS} patients per class, and 2 of each in every fold."
-    different = [c for c in pairs if c.p_holm < ALPHA]
-    if not different and len(pairs) == 1:
-        return f"Between the two results there is no detectable difference ({TEST})."
-    if not different:
-        return f"Among {len(pairs)} pairs of results there is no detectable difference ({TEST}, Holm's correction)."
-    first = different[0]
-    if len(pairs) == 1:
-        return f"The two results differ detectably ({TEST}): {first.verdict}."
-    return (
-        f"{len(different)} of {len(pairs)} pairs of results differ detectably ({TEST}, Holm's correction), first of all "
-        f"{head_on(*first.a[1:])} ({first.a[0]}) and {head_on(*first.b[1:])} ({first.b[0]}): {first.verdict}."
-    )
-
-
 def compare(a: Scored, b: Scored, *, replicates: int = 500, seed: int = 0) -> Comparison | None:
-    """One pair, uncorrected; None with too few common patients, in all or in a fold. Raises ValueError where a patient's labels differ."""
+    """One pair, uncorrected.
+
+    Parameters
+    ----------
+    a, b : scores of patients; those who have both are compared
+    replicates, seed : of the bootstrap over patients
+
+    Returns
+    -------
+    The comparison; None with too few common patients, in all or in a fold.
+
+    Raises
+    ------
+    ValueError : a patient has two labels
+    """
     from scipy.stats import norm
 
     common = sorted(set(a.units) & set(b.units))
     ia, ib = ([s.units.index(u) for u in common] for s in (a, b))
     y = a.y[ia]
     if not np.array_equal(y, b.y[ib]):
-        raise ValueError(f"{a.key} and {b.key} give patients different labels; they answer different questions")
+        raise ValueError(
+            f"{tuple(a.key)} and {tuple(b.key)} give patients different labels; they answer different questions"
+        )
     if few(y):
         return None
     parts = [(y, s.scores[:, i], s.fold[:, i]) for s, i in ((a, ia), (b, ib))]
@@ -114,11 +115,20 @@ def compare(a: Scored, b: Scored, *, replicates: int = 500, seed: int = 0) -> Co
     p = float(2 * norm.sf(abs(difference) / se)) if se > 1e-12 else float(abs(difference) < 1e-12)
     half = float(norm.ppf(1 - ALPHA / 2)) * se
     W = bootstrap_weights(y, replicates, np.random.default_rng(seed))
-    drawn = _mean_fold_aucs(*parts[0], W) - _mean_fold_aucs(*parts[1], W)
+    low, high = percentile_interval(_mean_fold_aucs(*parts[0], W) - _mean_fold_aucs(*parts[1], W))
     return Comparison(
-        a.key, b.key, len(common), difference, difference - half, difference + half, p, _delong_p(parts),
-        *percentile_interval(drawn), _fold_p(a, b, ia, ib),
-    )  # fmt: skip
+        a=a.key,
+        b=b.key,
+        n_patients=len(common),
+        difference=difference,
+        low=difference - half,
+        high=difference + half,
+        p=p,
+        p_delong=_delong_p(parts),
+        bootstrap_low=low,
+        bootstrap_high=high,
+        p_folds=_fold_p(a, b, ia, ib),
+    )
 
 
 def _standard_error(parts: Sequence[Part], psi_a: Array, psi_b: Array) -> float:

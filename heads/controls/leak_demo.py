@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.leak import Leak, leak_sentence
 from heads.base import Head
 from heads.controls.permutation import shuffled
 from heads.crossfit import FoldScores, SliceRows, cross_fit
 from heads.folds import RowSplit, leak_of, patient_folds, row_splits
+from heads.standardise import Ids
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def demonstrate(
 
 
 def _splits(
-    table: SliceRows, labels: Mapping[str, int], person: NDArray[Any], folds: int, seed: int
+    table: SliceRows, labels: Mapping[str, int], person: Ids, folds: int, seed: int
 ) -> dict[str, list[RowSplit]]:
     """{what the folds keep whole: its splits}; patients first, so that their heads have the seeds of a run."""
     units = {"patient": person, "id": table.patient, "slice": table.slice_id}

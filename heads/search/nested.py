@@ -9,7 +9,8 @@ from typing import Any
 from core.predictions import CHOSEN, Prediction, Predictions
 from heads.bundle import Bundle
 from heads.crossfit import SliceRows
-from heads.run_record import CurveRow, SliceRow, TrialRow, TuningRecord
+from heads.run_files import CurveRow, SliceRow, TrialRow
+from heads.run_record import TuningRecord
 from heads.run_writer import curve_rows, slice_rows
 from heads.search.space import Configuration, Key
 from heads.search.tune import EVERYBODY, INNER_FOLDS, Choice, best_heads

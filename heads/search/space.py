@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from heads.base import Head, Search, parameters_of
+from heads.base import Head
+from heads.hyperparameters import Search, parameters_of
 
 SLICES = ("all", "central", "largest", "middle:10")  # drawn beside the slices that the user asks for
 

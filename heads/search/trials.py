@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from heads.run_record import PREDICTIONS, RUN_FILE, LooksRecord
+from heads.run_files import PREDICTIONS, RUN_FILE
+from heads.run_record import LooksRecord
 
 
 def looks(out: Path, about: Mapping[str, Any], results: int) -> LooksRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,8 @@ def _cohort(data: Dataset | Table, labels: Mapping[str, int] | None, options: Tr
         join = Join(
             LabelQuestion("label"), {p: labels[p] for p in dict.fromkeys(map(str, data.patient)) if p in labels}
         )
-        source, tables = _source(data), [data]
+        table = _with_columns(data)
+        source, tables = _source(table), [table]
     else:
         join, source, tables = data.join, data.source, list(data.tables.values())
     wanted = [t for t in tables if options.sequence is None or t.sequence in options.sequence]
@@ -128,6 +129,13 @@ def _cohort(data: Dataset | Table, labels: Mapping[str, int] | None, options: Tr
     )
     compare_patients(cohort, whole, tell)
     return cohort
+
+
+def _with_columns(table: Table) -> Table:
+    """A table that says what its rows are: slices with digests of their pixels, or patients with named columns."""
+    if table.columns or len(table.digest):
+        return table
+    return replace(table, columns=[f"column {i}" for i in range(table.X.shape[1])])
 
 
 def _source(table: Table) -> Source:

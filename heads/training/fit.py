@@ -70,9 +70,9 @@ def folds_of(options: TrainOptions, labels: Mapping[str, int], groups: Mapping[s
     """The folds over patients, and a note ("" if there is none)."""
     if options.split_file:
         return file_folds(options.split_file, labels), ""
-    return patient_folds(
-        labels, folds=options.folds or 5, repeats=options.repeats or 2, seed=options.seed, groups=groups
-    )
+    folds = 5 if options.folds is None else options.folds
+    repeats = 2 if options.repeats is None else options.repeats
+    return patient_folds(labels, folds=folds, repeats=repeats, seed=options.seed, groups=groups)
 
 
 def fit(options: TrainOptions, cohort: Cohort, heads: Sequence[Head], plan: Plan, tell: Tell) -> tuple[Fit, Outcome]:

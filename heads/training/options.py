@@ -10,7 +10,8 @@ from typing import Any
 
 from core.aggregate import AGGREGATORS
 from core.options import as_json, at_least, option
-from heads.base import HEADS, Head, capabilities, check_heads, hyperparameters, make_head
+from heads.base import HEADS, Head, capabilities, check_heads
+from heads.hyperparameters import hyperparameters, make_head
 
 QUICKEST = "logistic"  # what a leak demonstration and a learning curve take where no head is named
 PLANES = ("axial", "coronal", "sagittal", "unknown")
@@ -21,7 +22,7 @@ LABELS, TRAINED, VALIDATION = "labels", "what is trained", "validation"  # title
 class TrainOptions:
     """What train_head.py is asked for, and `cross_validate` from Python; --help says what each means.
 
-    `parameters` are hyper-parameters of heads, {name in `heads.base.hyperparameters`: value}; those that are not named keep
+    `parameters` are hyper-parameters of heads, {name in `heads.hyperparameters`: value}; those that are not named keep
     their defaults.
     """
 

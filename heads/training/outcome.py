@@ -11,7 +11,8 @@ from core.predictions import Predictions
 from heads.base import Fitted, Head
 from heads.bundle import Bundle
 from heads.crossfit import FoldScores, SliceRows
-from heads.run_record import CurveRow, SliceRow, TrialRow, TuningRecord
+from heads.run_files import CurveRow, SliceRow, TrialRow
+from heads.run_record import TuningRecord
 from heads.run_writer import curve_rows, slice_rows
 from heads.search.space import Configuration
 

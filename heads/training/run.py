@@ -16,15 +16,8 @@ from features.copies.fingerprint import Fingerprint, to_arrays
 from heads.bundle import marked
 from heads.controls.learning_curve import LearningRow
 from heads.controls.permutation import PermutationRow
-from heads.run_record import (
-    LEARNING,
-    LEARNING_COLUMNS,
-    PERMUTATION_COLUMNS,
-    PERMUTATIONS,
-    TRIAL_COLUMNS,
-    TRIALS,
-    RunRecord,
-)
+from heads.run_files import LEARNING, LEARNING_COLUMNS, PERMUTATION_COLUMNS, PERMUTATIONS, TRIAL_COLUMNS, TRIALS
+from heads.run_record import RunRecord
 from heads.run_writer import write_run
 from heads.search.trials import looks
 from heads.training.outcome import Outcome

@@ -15,7 +15,8 @@ from heads.controls.acquisition import acquisition_predictions, acquisition_tabl
 from heads.controls.leak_demo import Trial, demonstrate
 from heads.controls.learning_curve import SHARES, LearningRow, learning_curve
 from heads.folds import NOTEBOOK_SEED, separated
-from heads.run_record import DEMONSTRATION_FILE, PatientsRecord, RunHeader, RunRecord
+from heads.run_files import DEMONSTRATION_FILE
+from heads.run_record import PatientsRecord, RunHeader, RunRecord
 from heads.run_writer import check_new
 from heads.training.cohort import Cohort, open_cohort
 from heads.training.events import Demonstrating, DrawingCurve, FittingAcquisition, Tell, silent

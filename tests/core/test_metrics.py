@@ -32,7 +32,7 @@ def reference(threshold: float) -> dict[str, Callable[..., float]]:
 
 
 def compute(name: str, y: np.ndarray, s: np.ndarray, W: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    _, function, needs_threshold = METRICS[name]
+    function, needs_threshold = METRICS[name].function, METRICS[name].needs_threshold
     return function(y, s, W, threshold) if needs_threshold else function(y, s, W)
 
 

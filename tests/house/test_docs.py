@@ -12,9 +12,9 @@ import evaluate
 import extract_features
 import train_head
 from cli import cache as features_main
-from evaluation.statistics.leak_demo import LEAK_COLUMNS
+from evaluation.statistics.controls.leak_demo import LEAK_COLUMNS
 from features.cache.schema import CODED, COLUMNS
-from heads import run_record
+from heads import run_files
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -53,6 +53,6 @@ def test_every_hdf5_name_is_in_formats() -> None:
 
 def test_every_column_is_in_formats() -> None:
     kinds = ("PREDICTION", "SLICE", "CURVE", "TRIAL", "LEARNING", "PERMUTATION")
-    columns = {c for kind in kinds for c in getattr(run_record, f"{kind}_COLUMNS")}
-    columns |= {run_record.WARNING_COLUMN, *LEAK_COLUMNS}
+    columns = {c for kind in kinds for c in getattr(run_files, f"{kind}_COLUMNS")}
+    columns |= {run_files.WARNING_COLUMN, *LEAK_COLUMNS}
     assert sorted(c for c in columns if f"`{c}`" not in FORMATS) == []

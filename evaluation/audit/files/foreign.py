@@ -19,7 +19,7 @@ class Warned(NamedTuple):
     leak: bool
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Foreign:
     """Rows of a predictions file, n of each; a text is '' where the file does not tell.
 

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ def read_predictions(path: Path, named: Named | None = None, slides: Mapping[str
     label = label_column(table, named.label)
     cells = table.cells(label)
     numbered = [(number, row[label]) for number, row in table.rows]
-    labels, meaning = parse_labels(path, header[label], numbered, named.positive, named.negative)
+    labels, question = parse_labels(path, header[label], numbered, named.positive, named.negative)
     score = score_column(table, label, [c for c, y in zip(cells, labels, strict=True) if y == 1], named.score)
     part, fold = split_columns(table, named.fold)
     columns = Columns(
@@ -89,10 +90,9 @@ def read_predictions(path: Path, named: Named | None = None, slides: Mapping[str
         warning=table.find(WARNING_COLUMNS),
     )
     words = None if named.positive is not None else _words_for_numbers(header[label], cells, labels)
-    question = words or LabelQuestion.from_json(str(meaning))
-    foreign = _foreign(table, columns, labels, question, slides or {})
-    foreign.positive_assumed = words is not None
-    return foreign
+    foreign = _foreign(table, columns, labels, words or question, slides or {})
+    scores = [_score(table, score, number, row) for number, row in table.rows]
+    return replace(foreign, score=np.array(scores), positive_assumed=words is not None)
 
 
 def _foreign(
@@ -102,7 +102,7 @@ def _foreign(
     question: LabelQuestion,
     slides: Mapping[str, str],
 ) -> Foreign:
-    """The rows, read from the columns that were found."""
+    """The rows, read from the columns that were found; but for their scores, whose errors come last."""
     slide = table.cells(columns.slide)
     patients = _patients(table, columns.patient, slide, slides)
     foreign = Foreign(
@@ -116,7 +116,7 @@ def _foreign(
         fold=table.cells(columns.fold),
         part=[PARTS.get(cell.lower(), "") for cell in table.cells(columns.part)],
         y=np.array([-1 if y is None else y for y in labels], int),
-        score=np.empty(0),
+        score=np.full(len(labels), np.nan),
         own_slides=patients.own_slides,
         copies=sum(n - 1 for n in Counter(tuple(row) for _, row in table.rows).values()),
         shortened=patients.shortened,
@@ -125,7 +125,6 @@ def _foreign(
     )
     if patients.own_slides and columns.patient is None:
         _check_slides(table, foreign, labels)
-    foreign.score = np.array([_score(table, columns.score, number, row) for number, row in table.rows])
     return foreign
 
 

@@ -5,56 +5,62 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.read_run import Run, is_table
-from evaluation.report.section import Cell, Section, Sheet
+from core.text import counted
+from evaluation.report.context import ReportContext
+from evaluation.report.section import Cell, Section, Sheet, section
+from evaluation.statistics.controls.copies import CopiesFound, Likeness, SharedSeries, copies_found
 
 COLUMNS = ("Patient", "Shares images with", "Sequence", "How", "Slices", "Labels", "Run")
 ROWS = "Rows of the table were compared by all their values; a patient measured twice with other values is not found."
-HOW = {"exact": "identical pixels", "near": "nearly identical", "row": "all values equal"}
+HOW = {
+    Likeness.EXACT: "identical pixels",
+    Likeness.NEAR: "nearly identical",
+    Likeness.ROW: "all values equal",
+}
 
 
-def disjoint_section(runs: Sequence[Run]) -> Section:
+@section(order=140)
+def disjoint_section(context: ReportContext) -> Section:
     """Whether one patient stands in a cohort under two names, run by run, from `duplicates` in run.json.
 
-    Runs of older versions did not look; the section says so. `data["findings"]` : what belongs into the verdict.
+    Runs of older versions did not look; the section says so. Conflicts of labels and copies in different folds are findings.
     """
-    words: list[str] = []
-    findings: list[str] = []
-    rows: list[Sequence[Cell]] = []
-    data: dict[str, Any] = {"findings": findings}
-    data["runs"] = {run.name: run.about.get("duplicates") for run in runs}
-    for run in runs:
-        found = run.about.get("duplicates")
-        if found is None:
-            words.append(f"{run.name} was trained by an older version, which did not look for copies of patients.")
-            continue
-        pairs, labels = found["pairs"], run.about["patients"]["labels"]
-        names = {(p["a"], p["b"]) for p in pairs}
-        apart = "; each group of them is in one fold" if run.about["split"] == "patient" else ""
-        table = is_table(run.about)
-        test = ROWS if table else found["test"]
-        words.append(
-            f"{run.name}: {_pairs(len(names))} of patients with the same {'row' if table else 'images'} under different ids{apart}. {test}"
-            if names
-            else f"{run.name}: no patient is a copy of another under a different id. {test}"
-        )
-        if found["conflicts"]:
-            named = "; ".join(f"{a} ({labels[a]}) and {b} ({labels[b]})" for a, b in found["conflicts"])
-            findings.append(
-                f"{run.name}: LABEL CONFLICT: the same images have different labels, so one is wrong: {named}."
-            )
-        if found["separated"]:
-            findings.append(
-                f"{run.name}: LEAKS: its split file puts patients that share images into different folds: "
-                f"{', '.join(found['separated'])}."
-            )
-        for p in pairs:
-            slices = "" if p["how"] == "row" else f"{p['n']} of {p['of']}"
-            both = f"{labels[p['a']]}, {labels[p['b']]}"
-            rows.append((p["a"], p["b"], p["sequence"], HOW[p["how"]], slices, both, run.name))
+    found = [copies_found(run) for run in context.runs]
+    findings = [sentence for f in found for sentence in _alarms(f)]
+    rows = [_row(f.run, s) for f in found for s in f.series]
+    data: dict[str, Any] = {
+        "findings": findings,
+        "runs": {run.name: run.about.get("duplicates") for run in context.runs},
+    }
     sheets = [Sheet("Patients that share images", COLUMNS, rows)] if rows else []
-    return Section("duplicates", "One patient under two names", words + findings, sheets, data=data, folded=not rows)
+    words = [*map(_said, found), *findings]
+    title = "One patient under two names"
+    return Section("duplicates", title, words, sheets, data=data, folded=not rows, findings=findings)
 
 
-def _pairs(n: int) -> str:
-    return "1 pair" if n == 1 else f"{n} pairs"
+def _said(f: CopiesFound) -> str:
+    if not f.looked:
+        return f"{f.run} was trained by an older version, which did not look for copies of patients."
+    test = ROWS if f.of_rows else f.test
+    if not f.patients:
+        return f"{f.run}: no patient is a copy of another under a different id. {test}"
+    apart = "; each group of them is in one fold" if f.kept_together else ""
+    same = "row" if f.of_rows else "images"
+    return f"{f.run}: {counted(f.patients, 'pair')} of patients with the same {same} under different ids{apart}. {test}"
+
+
+def _alarms(f: CopiesFound) -> list[str]:
+    out = []
+    if f.conflicts:
+        named = "; ".join(f"{a} ({of_a}) and {b} ({of_b})" for (a, of_a), (b, of_b) in f.conflicts)
+        out.append(f"{f.run}: LABEL CONFLICT: the same images have different labels, so one is wrong: {named}.")
+    if f.separated:
+        out.append(
+            f"{f.run}: LEAKS: its split file puts patients that share images into different folds: {', '.join(f.separated)}."
+        )
+    return out
+
+
+def _row(run: str, s: SharedSeries) -> Sequence[Cell]:
+    slices = "" if s.how is Likeness.ROW else f"{s.n} of {s.of}"
+    return s.a, s.b, s.sequence, HOW[s.how], slices, f"{s.labels[0]}, {s.labels[1]}", run

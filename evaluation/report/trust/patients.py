@@ -9,52 +9,58 @@ import numpy as np
 from core.metrics import Array, Labels
 from core.predictions import Scored
 from evaluation.read_run import Run
-from evaluation.report.section import Cell, Section, Sheet, result_name
+from evaluation.report.context import ReportContext
+from evaluation.report.section import Cell, Section, Sheet, result_name, section
+from evaluation.run_facts import leaks_of
 
 LABEL = "Label"
 SHOWN = 60  # patients, more of which are shown on demand
 
 
-def patients_section(scored: Sequence[Scored], runs: Sequence[Run]) -> Section:
+@section(order=150)
+def patients_section(context: ReportContext) -> Section:
     """One table for each question that the runs ask, a row per patient.
 
     Label; spread of the scores; each result's out-of-fold score, as the mean over repeats with the standard deviation
     between them; slices; sequences where the run recorded them; the test fold of each repeat.
     """
+    scored, questions = context.scored, context.questions
+    counted = "Slices: the most that one score rests on. " if any((s.n_slices > 1).any() for s in scored) else ""
     words = [
         "Scores are out of fold: no head saw the patient that it scores, except in runs that leak. Where a run was repeated a score "
         "is the mean over repeats \u00b1 the standard deviation between them. Spread: the highest score of a patient minus the "
         "lowest, over results that do not leak; where it is large the heads contradict each other. "
-        + "Slices: the most that one score rests on. " * any((s.n_slices > 1).any() for s in scored)
-        + "Test fold: one number per repeat, as in predictions.csv.",
+        f"{counted}Test fold: one number per repeat, as in predictions.csv.",
         "A column heading sorts the table; the patients shown can be narrowed down by id and label.",
     ]
-    questions = {run.name: run.about["question"] for run in runs}
     sheets = []
     for question in dict.fromkeys(questions[s.run] for s in scored):
         results = [s for s in scored if questions[s.run] == question]
-        sheets.append(_sheet(question, results, [run for run in runs if run.about["question"] == question]))
+        sheets.append(_sheet(question, results, [run for run in context.runs if questions[run.name] == question]))
     longest = max((len(sheet.rows) for sheet in sheets), default=0)
     return Section("patients", "Patient by patient", words, sheets, folded=longest > SHOWN)
 
 
 def _sheet(question: str, results: Sequence[Scored], runs: Sequence[Run]) -> Sheet:
-    leaks = [run.name for run in runs if run.about.get("leak")]
+    leaks = leaks_of(runs)
     present = {p: has for run in runs for p, has in (run.about.get("availability") or {}).items()}
     place = [{p: i for i, p in enumerate(s.units)} for s in results]
     several, many_slices = len(results) > 1, any((s.n_slices > 1).any() for s in results)
-
-    columns = ["Patient", LABEL] + ["Spread"] * several
+    columns = ["Patient", LABEL]
+    if several:
+        columns.append("Spread")
     columns += [result_name(s.key, [r.name for r in runs], leaks) for s in results]
-    columns += ["Slices"] * many_slices + ["Sequences"] * bool(present)
-    columns += [f"Test fold{f' ({run.name})' * (len(runs) > 1)}" for run in runs]
+    if many_slices:
+        columns.append("Slices")
+    if present:
+        columns.append("Sequences")
+    columns += [f"Test fold ({run.name})" if len(runs) > 1 else "Test fold" for run in runs]
 
     rows: list[list[Cell]] = []
     for patient in sorted({p for s in results for p in s.units}):
-        scores = [
-            s.scores[:, at[patient]] if patient in at else np.empty(0) for s, at in zip(results, place, strict=True)
-        ]
-        mine = [(s, at[patient]) for s, at in zip(results, place, strict=True) if patient in at]
+        at = [where.get(patient) for where in place]
+        scores = [np.empty(0) if i is None else s.scores[:, i] for s, i in zip(results, at, strict=True)]
+        mine = [(s, i) for s, i in zip(results, at, strict=True) if i is not None]
         row: list[Cell] = [patient, "/".join(sorted({str(s.y[i]) for s, i in mine}))]
         if several:
             row.append(_spread([x for s, x in zip(results, scores, strict=True) if s.run not in leaks]))

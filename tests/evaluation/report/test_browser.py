@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_material import LEAK, a_run, page
+from report_material import LEAK, a_run, context, page
 
 from evaluation.report.figures import Drawing, canvas, save_figure
 from evaluation.report.section import Section, Sheet
@@ -129,7 +129,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sections = [
         Section("wide", LONG, [LONG * 3], [sheet], [wide]),
         Section("folded", "Folded", [], [sheet], folded=True),
-        patients_section(scored, [honest, leaky]),
+        patients_section(context(honest, leaky, scored=scored)),
     ]
     page(folder, honest, leaky, words=[f"In short: {LONG}."], sections=sections)
     return folder / "report.html"

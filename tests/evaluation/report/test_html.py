@@ -9,12 +9,14 @@ import re
 from pathlib import Path
 
 import pytest
-from report_material import LEAK, ORIGIN, PNG, Reader, a_run, assessments, page
+from report_material import LEAK, ORIGIN, PNG, Reader, a_run, context, page
 
+from core.leak import Leak
 from evaluation.report.figures import Drawing
-from evaluation.report.html import cell_text, has_random_weights, leaks_of, write_html, write_json, write_sections
+from evaluation.report.files import write_report_json
+from evaluation.report.html import cell_text, write_html, write_sections
 from evaluation.report.section import Section, Sheet
-from evaluation.statistics.compare import compare_all
+from evaluation.run_facts import has_random_weights, leaks_of
 
 EVIL = "<script>alert('x')</script>\"><img src=http://evil.example onerror=x>"
 STYLE = (Path(__file__).resolve().parents[3] / "evaluation" / "report" / "templates" / "page.css").read_text()
@@ -121,7 +123,7 @@ def test_one_class_makes_a_page_all_the_same(tmp_path: Path) -> None:
 
 def test_which_runs_leak_and_which_are_random() -> None:
     runs = [a_run("a"), a_run("b", leak=LEAK), a_run("c", leak="")]
-    assert leaks_of(runs) == {"b": LEAK}
+    assert leaks_of(runs) == {"b": Leak(2, 3)}
     assert not has_random_weights(runs)
     assert has_random_weights([*runs, a_run("d", weights="random")])
 
@@ -180,10 +182,9 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
     run = a_run("leaky", leak=LEAK, weights="random", n=40)
     if one_class:
         run.scored[0].y[:] = 1
-    results = assessments(run)
-    pairs = [] if one_class else compare_all(run.scored, replicates=20)
+    made = context(run, honest=[] if one_class else run.scored)
     part = Section("part", "Part", ["Some words."], data={"x": [1.5, float("nan")]})
-    write_json(tmp_path / "report.json", results, [run], ["Words."], pairs, ORIGIN, [part])
+    write_report_json(tmp_path / "report.json", made, ["Words."], [part], ORIGIN)
 
     def refuse(name: str) -> None:
         raise AssertionError(name)
@@ -197,7 +198,7 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
     assert compared == ([] if one_class else [(["leaky", "logistic", "FLAIR"], 40)])
     levels = [(r["level"], r["sequence"]) for r in back["results"]]
     assert levels == [("patient", "FLAIR"), ("patient", "T2w"), ("slice", "FLAIR")]
-    expected = None if one_class else results[0].values["auc"]["estimate"]
+    expected = None if one_class else made.patients[0].values["auc"]["estimate"]
     assert back["results"][0]["values"]["auc"]["estimate"] == expected
     assert back["runs"]["leaky"]["seed"] == 7
     assert "folds" not in back["runs"]["leaky"]
@@ -206,9 +207,9 @@ def test_the_json_says_the_same_and_is_strict(one_class: bool, tmp_path: Path) -
 def test_two_parts_of_one_key_would_hide_each_other(tmp_path: Path) -> None:
     twins = [Section("k", "a", []), Section("k", "b", [])]
     with pytest.raises(AssertionError, match="two sections have one key"):
-        write_json(tmp_path / "x.json", [], [], [], [], ORIGIN, twins)
+        write_report_json(tmp_path / "x.json", context(), [], twins, ORIGIN)
     with pytest.raises(AssertionError, match="two sections have one key"):
-        write_html(tmp_path / "x.html", [], [], [], Drawing("a", "b", "c", PNG), {}, [], [], ORIGIN, twins)
+        write_html(tmp_path / "x.html", context(), [], twins, ORIGIN)
 
 
 def test_a_page_of_sections_alone(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix, log_loss, precision_recall_curve, roc_auc_score
 
-from core.metrics import METRICS, youden_threshold
+from core.metrics import METRICS, metric, youden_threshold
 from core.predictions import Scored
-from evaluation.statistics.assess import GRID, _on_grid, _vertices, assess, fold_thresholds
+from evaluation.statistics.assess import assess, fold_thresholds
+from evaluation.statistics.curves import GRID, _on_grid, _vertices
 from evaluation.statistics.intervals import bootstrap_weights
 
 
@@ -285,3 +286,22 @@ def test_with_few_patients_of_a_class_there_are_estimates_alone(n: int, few: boo
             assert np.isfinite([a.by_fold["estimate"], a.by_fold["u"]]).all()
         assert all(np.isnan(end).all() == few for end in ends)
         assert all(np.isfinite(v["estimate"]) for v in a.values.values())
+
+
+def test_a_metric_from_outside_is_computed_with_its_interval() -> None:
+    @metric("positives", "Share of positives")
+    def positives(y: np.ndarray, score: np.ndarray, W: np.ndarray) -> np.ndarray:
+        return (W @ (y == 1)) / W.sum(axis=1)
+
+    ids = [f"p{i:02d}" for i in range(40)]
+    y, fold = np.arange(40) % 4 // 2, np.arange(40)[None] % 5
+    scores = np.random.default_rng(0).random((1, 40))
+    s = Scored("run", "h", "FLAIR", ids, ids, np.arange(40), y, scores, fold, np.ones(40, int))
+    try:
+        found = assess(s, level="patient", replicates=50).values
+    finally:
+        METRICS.unregister("positives")
+    assert found["positives"]["estimate"] == 0.5
+    assert found["positives"]["low"] < 0.5 < found["positives"]["high"]
+    assert found["auc"] == assess(s, level="patient", replicates=50).values["auc"], "others stay as they were"
+    assert "positives" not in list(METRICS)

@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from core.predictions import Prediction, Scored, group_results
-from evaluation.statistics.compare import compare, compare_all, corrected_t_test, holm, sentence
+from evaluation.statistics.compare import compare, compare_all, corrected_t_test, holm
 from evaluation.statistics.delong import delong_test
 
 
@@ -90,18 +90,18 @@ def test_the_corrected_t_test_is_the_t_test_with_more_variance() -> None:
 def test_equal_results_show_no_detectable_difference() -> None:
     y, a, _ = sample(60, 1.0, 1.0)
     (c,) = compare_all([scored("a", a, y), scored("b", a, y)])
-    assert (c.difference, c.p, c.p_folds, c.verdict) == (0.0, 1.0, 1.0, "no detectable difference")
+    assert (c.difference, c.p, c.p_folds, c.better) == (0.0, 1.0, 1.0, None)
 
 
 def test_a_better_head_is_named_and_pairs_are_corrected() -> None:
     y, a, b = sample(300, 2.5, 0.0)
     pairs = compare_all([scored("good", a, y), scored("bad", b, y), scored("copy", b, y)])
     assert [{c.a[1], c.b[1]} for c in pairs[:2]] == [{"good", "bad"}, {"good", "copy"}]
-    assert pairs[0].verdict == "good on FLAIR (run) ranks patients better"
+    assert pairs[0].better == ("run", "good", "FLAIR")
     assert pairs[0].p_holm == pytest.approx(3 * pairs[0].p)
     assert pairs[0].p_folds is not None
     assert pairs[0].p_folds < 0.05
-    assert pairs[-1].verdict == "no detectable difference"
+    assert pairs[-1].better is None
 
 
 def test_under_no_difference_one_pair_in_twenty_is_significant() -> None:
@@ -142,12 +142,3 @@ def test_results_of_other_questions_are_not_paired() -> None:
     other = scored("c", b, 1 - y)
     other.run = "idh"
     assert compare_all([scored("a", a, y), other], {"run": "MGMT", "idh": "IDH1"}) == []
-
-
-def test_the_sentence_counts_the_pairs() -> None:
-    y, a, b = sample(300, 2.5, 0.0)
-    good, bad = scored("good", a, y), scored("bad", b, y)
-    assert sentence([]).startswith("Results are not compared: that takes 10 patients per class")
-    assert sentence(compare_all([good, good])).startswith("Between the two results there is no detectable difference")
-    assert sentence(compare_all([good, bad])).startswith("The two results differ detectably")
-    assert "good on FLAIR (run) ranks patients better" in sentence(compare_all([good, bad]))

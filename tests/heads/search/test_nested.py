@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 import evaluate
 import train_head
 from evaluation.read_run import Run, read_run
-from evaluation.report.trust.trials import inner_thresholds
+from evaluation.statistics.controls.multiplicity import inner_thresholds
 from features.cache.writer import write
 from heads import bundle
 

@@ -1,4 +1,4 @@
-"""A map's mean is the logit of the head; what is drawn, said and refused; the door from run and cohort to figures."""
+"""What is drawn and said of class activation maps, and refused; the door from run and cohort to figures."""
 
 from __future__ import annotations
 
@@ -13,22 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 from stand_ins import CellEmbedder
+from syrupy.assertion import SnapshotAssertion
 
 import evaluate
 import extract_features
 import train_head
 from core.predictions import Prediction, Scored, group_results
+from core.question import LabelQuestion
 from evaluation.read_run import read_run
-from evaluation.report.pages.activation_maps import (
-    Explanation,
-    activation_map,
-    check_scores,
-    drawing,
-    explain_section,
-    known_scores,
-    logistic,
-    write_json,
-)
+from evaluation.report.pages.activation_maps import drawing, explain_section, write_explanation
+from evaluation.statistics.activation_maps import Explanation, known_scores
 from evaluation.statistics.assess import assess
 
 
@@ -52,101 +46,34 @@ def result(auc_is_high: bool, n: int = 40) -> Scored:
     )[0]
 
 
-def test_the_mean_of_a_map_is_what_scikit_learn_says_of_the_pooled_vector() -> None:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rng = np.random.default_rng(0)
-    maps = rng.gamma(0.3, 2, (30, 7, 7, 12)).astype(np.float32)
-    X, y = maps.mean(axis=(1, 2), dtype=np.float64), np.arange(30) % 2
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit(X, y)
-    scaler, head = model[0], model[1]
-    found = activation_map(maps, head.coef_[0], scaler.mean_, scaler.scale_, float(head.intercept_[0]))
-    assert found.shape == (30, 7, 7) and found.dtype == np.float64
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), model.decision_function(X), atol=1e-12)
-    np.testing.assert_allclose(logistic(found.mean(axis=(1, 2))), model.predict_proba(X)[:, 1], atol=1e-12)
-
-
-def test_a_map_by_hand() -> None:
-    maps = np.zeros((1, 2, 2, 3))
-    maps[0, 0, 1] = [4, 8, 100]
-    coef, mean, scale = (
-        np.array([3.0, -1, 5]),
-        np.array([1.0, 2, 7]),
-        np.array([2.0, 4, np.inf]),
-    )  # the last is constant
-    found = activation_map(maps, coef, mean, scale, 0.25)
-    empty = 0.25 - 1.5 * 1 + 0.25 * 2
-    assert found.tolist() == [[[empty, empty + 1.5 * 4 - 0.25 * 8], [empty, empty]]]
-
-
-@pytest.mark.parametrize(
-    ("score", "changes", "strongest"),
-    [
-        (0.7, {}, [2, 0]),
-        (0.3, {}, [3, 1]),
-        (0.3, {"aggregate": "max"}, [2, 0]),  # the highest slice made the score, low as it is
-        (0.3, {"aggregate": "topk"}, [2, 0]),
-        (0.3, {"aggregate": "max", "pooled": True}, [3, 1]),  # pooled vectors are not aggregated
-    ],
-)
-def test_the_slices_that_carry_a_score(score: float, changes: dict[str, Any], strongest: list[int]) -> None:
-    e = explanation([0.2, -0.1, 0.9, -0.5], score, **changes)
-    assert e.carrying()[:2] == strongest
-    assert len(explanation([0.1] * 9, 0.6).carrying()) == 6
-
-
-def test_scores_that_the_images_do_not_give_are_refused() -> None:
-    e = explanation([0.0, 2.0], 0.69)
-    known = dict(zip(e.slices, (0.5, 1 / (1 + np.exp(-2))), strict=True))
-    check_scores(e, known, 1e-9)
-    with pytest.raises(
-        ValueError, match=r"score 0.8700 for 00011/FLAIR/Image-1.dcm#1, and its image gives 0.8808 \(1 of 2"
-    ):
-        check_scores(e, {**known, e.slices[1]: 0.87}, 2e-3)
-    pooled = replace(e, pooled=True)
-    check_scores(pooled, {"00011": 1 / (1 + np.exp(-1))}, 1e-9)
-    with pytest.raises(ValueError, match="do not belong together"):
-        check_scores(pooled, {"00011": 0.69}, 2e-3)
-    with pytest.raises(ValueError, match="do not belong together"):
-        check_scores(pooled, {"00011": float("nan")}, 2e-3)
-
-
-def test_the_figure_says_whose_score_it_is(tmp_path: Path) -> None:
-    figure = drawing(explanation([0.2, -0.1, 0.9, -0.5, 0, 0.3, 0.4, 0.1], 0.62), tmp_path)
-    svg = (tmp_path / "00011-logistic-FLAIR.svg").read_text()
-    assert (tmp_path / "00011-logistic-FLAIR.png").read_bytes() == figure.png
+def test_the_figure_says_whose_score_it_is(snapshot: SnapshotAssertion) -> None:
+    figure = drawing(explanation([0.2, -0.1, 0.9, -0.5, 0, 0.3, 0.4, 0.1], 0.62))
+    svg = figure.svg.decode()
+    assert figure.name == "00011-logistic-FLAIR"
     assert "00011: logistic on FLAIR, label 1, repeat 0, fold 2: score 0.62" in svg
     assert "mean of the scores of 8 slices; the 6 that carry it most" in svg
     assert svg.index("slice 2") < svg.index("slice 6") < svg.index("slice 5") and "slice 3" not in svg
-    assert "7 x 7" in figure.alt and "00011/FLAIR/Image-2.dcm#2 score 0.711" in figure.alt
-    lone = drawing(explanation([0.3], 0.57, pooled=True, slices=["a/plain.png#-1"]), tmp_path)
-    assert "from the mean logit of 1 slice." in lone.alt
-    assert "plain" in (tmp_path / "00011-logistic-FLAIR.svg").read_text()
+    assert figure.alt == snapshot(name="figure")
+    lone = drawing(explanation([0.3], 0.57, pooled=True, slices=["a/plain.png#-1"]))
+    assert lone.alt == snapshot(name="one slice")
+    assert "plain" in lone.svg.decode()
 
 
 @pytest.mark.parametrize(
-    ("scored", "words"),
-    [
-        (result(True), "is above chance; whether by anatomy or by a shortcut, a map cannot tell"),
-        (result(False), "has not been shown to be above chance; its maps may explain nothing but noise"),
-        (result(True, 12), "with 6 positive and 6 negative patients nobody can say"),
-    ],
+    "scored", [result(True), result(False), result(True, 12)], ids=["above chance", "chance", "few patients"]
 )
-def test_the_words_say_what_the_maps_are_worth(tmp_path: Path, scored: Scored, words: str) -> None:
-    assessed = {("logistic", "FLAIR"): assess(scored, level="patient", replicates=200)}
-    section = explain_section([explanation([0.3, 0.1], 0.55)], assessed, "MGMT 1 against 0", tmp_path)
-    assert "not where the tumour is" in section.words[0]
-    assert section.words[0].endswith("Up is towards label 1, MGMT 1.")
-    assert words in section.words[2]
+def test_the_words_say_what_the_maps_are_worth(scored: Scored, snapshot: SnapshotAssertion) -> None:
+    assessed = [assess(scored, level="patient", replicates=200)]
+    section = explain_section([explanation([0.3, 0.1], 0.55)], assessed, LabelQuestion("MGMT"))
+    assert section.words == snapshot
     assert section.sheets[0].rows == [("00011: logistic on FLAIR", 1, 0, 2, 0.55, 2, "0.525 to 0.574")]
 
 
 def test_the_json_has_every_slice_and_the_maps_that_are_drawn(tmp_path: Path) -> None:
     e = explanation([0.1 * k for k in range(8)], 0.6)
-    assessed = {("logistic", "FLAIR"): assess(result(True), level="patient", replicates=50)}
-    write_json(tmp_path / "explain.json", explain_section([e], assessed, "q", tmp_path), "run", {"commit": "abc"})
+    assessed = [assess(result(True), level="patient", replicates=50)]
+    section = explain_section([e], assessed, LabelQuestion("q"))
+    write_explanation(tmp_path / "explain.json", section, "run", {"commit": "abc"})
     content = json.loads((tmp_path / "explain.json").read_text())
     assert (content["format"], content["format_version"]) == ("mgmt-radiogenomics/explanation", 1)
     slices = content["explanations"][0]["slices"]

@@ -6,9 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
-from evaluation.report.pages.leak_demo import PUBLISHED, drawing, leakage_section, write_json
-from evaluation.statistics.leak_demo import Row
+from evaluation.report.pages.leak_demo import (
+    PUBLISHED,
+    conclusion,
+    drawing,
+    headline,
+    leak_table_lines,
+    leakage_section,
+    split_sentence,
+    write_leak_json,
+)
+from evaluation.statistics.controls.leak_demo import Row, flag
 
 
 def rows(splits: tuple[str, ...] = ("slice", "patient"), heads: tuple[str, ...] = ("logistic",)) -> list[Row]:
@@ -34,12 +44,14 @@ def rows(splits: tuple[str, ...] = ("slice", "patient"), heads: tuple[str, ...] 
     ]
 
 
-def test_the_figure_is_written_twice_and_its_words_give_the_figures(tmp_path: Path) -> None:
-    d = drawing(rows(heads=("logistic", "boosted")), tmp_path)
+def test_the_figure_is_written_twice_and_its_words_give_the_figures(
+    tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    d = drawing(rows(heads=("logistic", "boosted")))
+    d.write(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"leak.png", "leak.svg"}
     assert (tmp_path / "leak.png").read_bytes() == d.png
-    assert "logistic on FLAIR, slice split: true 0.90, shuffled 0.92 on average (sd 0.01)" in d.alt
-    assert "boosted on FLAIR, patient split: true 0.48, shuffled 0.50 on average (sd 0.01)" in d.alt
+    assert d.alt == snapshot
     svg = (tmp_path / "leak.svg").read_text()
     for text in (
         "slice split (LEAKS)",
@@ -53,17 +65,15 @@ def test_the_figure_is_written_twice_and_its_words_give_the_figures(tmp_path: Pa
     assert "patient split (LEAKS)" not in svg
 
 
-def test_a_third_split_gets_a_panel(tmp_path: Path) -> None:
-    drawing(rows(("slice", "id", "patient")), tmp_path)
-    svg = (tmp_path / "leak.svg").read_text()
+def test_a_third_split_gets_a_panel() -> None:
+    svg = drawing(rows(("slice", "id", "patient"))).svg.decode()
     assert all(f"{name} split" in svg for name in ("slice", "id", "patient"))
 
 
-def test_the_section_has_words_both_levels_and_plain_data(tmp_path: Path) -> None:
-    section = leakage_section(rows(), tmp_path, 7)
+def test_the_section_has_words_both_levels_and_plain_data(snapshot: SnapshotAssertion) -> None:
+    section = leakage_section(rows(), 7)
     assert section.key == "leakage"
-    assert "fewer than 10" in section.words[0]
-    assert section.words[-1] == PUBLISHED
+    assert section.words == snapshot
     patients, slices = section.sheets
     assert patients.rows[0][1:] == (
         0.9,
@@ -89,10 +99,44 @@ def test_what_is_published_is_cited_as_the_abstract_has_it() -> None:
 
 def test_figures_that_do_not_exist_are_null(tmp_path: Path) -> None:
     lone = [r for r in rows() if r.draw < 2]  # one shuffle has no spread
-    section = leakage_section(lone, tmp_path, 7)
-    write_json(tmp_path / "leak.json", {"run": "x", "leak": None, "seed": 3}, section)
+    section = leakage_section(lone, 7)
+    write_leak_json(tmp_path / "leak.json", {"run": "x", "leak": None, "seed": 3}, section)
     content = json.loads((tmp_path / "leak.json").read_text())
     assert content["format"] == "mgmt-radiogenomics/leak"
     assert content["seed"] == 3
     assert "run" not in content
     assert content["verdicts"][0]["sd"] is None
+
+
+def shuffled(split: str, aucs: list[float], shared: int) -> list[Row]:
+    """The AUC with true labels, and those of draws of shuffled ones, at patient level."""
+    return [
+        Row(
+            head="logistic",
+            sequence="FLAIR",
+            split=split,
+            labels="shuffled" if k else "true",
+            draw=k,
+            level="patient",
+            auc=auc,
+            auc_pooled=auc,
+            shared_patients=shared,
+            tested_patients=12,
+            warning="",
+        )
+        for k, auc in enumerate(aucs)
+    ]
+
+
+def test_the_words_say_what_was_found_and_what_cannot_be_said(snapshot: SnapshotAssertion) -> None:
+    leaking = shuffled("slice", [0.94, 0.95, 0.96, 0.97, 0.98], 12)
+    strange = shuffled("id", [0.9, 0.91, 0.92, 0.93, 0.94], 0)
+    honest = shuffled("patient", [0.3, 0.4, 0.5, 0.6, 0.7], 0)
+    verdicts = flag([*leaking, *strange, *honest])
+    (unpaid,) = flag(shuffled("slice", [0.5, 0.4, 0.5, 0.6, 0.5], 12))
+    assert {v.split: split_sentence(v) for v in verdicts} == snapshot(name="each split")
+    assert split_sentence(unpaid) == snapshot(name="a leak that paid nothing")
+    assert headline(verdicts) == snapshot(name="headline")
+    assert conclusion(verdicts, 9) == snapshot(name="what the headline does not say")
+    assert len(conclusion(verdicts, 10)) == len(conclusion(verdicts, 9)) - 1
+    assert leak_table_lines(verdicts) == snapshot(name="table")

@@ -1,20 +1,17 @@
-"""Rank correlations agree with closed cases and with scipy; the section says what cannot be said."""
+"""What the report says of how far repeats agree, and what it says where nothing can be said."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from report_material import context
+from syrupy.assertion import SnapshotAssertion
 
 from core.predictions import Scored
-from evaluation.report.performance.stability import rank_correlations, stability, stability_section
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    return rank_correlations(np.stack([a, b]), np.zeros(len(a), int))[0]
+from evaluation.report.performance.stability import stability_section
+from evaluation.report.section import Section
 
 
 def patients(scores: list[list[float]] | np.ndarray, y: list[int] | None = None, head: str = "logistic") -> Scored:
@@ -36,67 +33,19 @@ def slices(scores: list[list[float]] | np.ndarray, owner: list[int]) -> Scored:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "rho"),
-    [
-        ([1, 2, 3, 4], [10, 20, 30, 1000], 1),  # ranks, not values
-        ([1, 2, 3, 4], [4, 3, 2, 1], -1),
-        ([1, 2, 3], [1, 3, 2], 0.5),
-        ([86, 97, 99, 100, 101, 103, 106, 110, 112, 113], [2, 20, 28, 27, 50, 29, 7, 17, 6, 12], -29 / 165),
-    ],
-)
-def test_closed_cases(a: list[float], b: list[float], rho: float) -> None:
-    assert spearman(np.array(a, float), np.array(b, float)) == pytest.approx(rho, abs=1e-12)
+def said(*scored: Scored, by_slice: tuple[Scored, ...] = ()) -> Section:
+    return stability_section(context(scored=list(scored), slices=list(by_slice)))
 
 
-def test_ties_are_ranked_as_scipy_ranks_them() -> None:
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 5, (2, 40)).astype(float)
-    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic, abs=1e-12)
-    assert np.isnan(spearman(a, np.full(40, 0.5)))
-
-
-def test_every_pair_of_repeats_is_compared_and_who_was_not_tested_in_all_is_left_out() -> None:
-    found = stability(patients([[1, 2, 3, 0], [2, 3, 4, np.nan], [4, 3, 2, 5]]), None)
-    assert found.patients == pytest.approx([1, -1, -1])
-    assert (found.n_repeats, found.n_patients, found.slices, found.within) == (3, 4, [], [])
-
-
-def test_groups_are_ranked_apart_as_scipy_ranks_them_one_by_one() -> None:
-    rng = np.random.default_rng(0)
-    scores, group = rng.integers(0, 9, (3, 60)).astype(float), rng.integers(0, 4, 60)
-    scores[:, group == 3] = scores[:, group == 3][:, :1]  # one score only: no order, left out
-    for found, (r, s) in zip(rank_correlations(scores, group), [(0, 1), (0, 2), (1, 2)], strict=True):
-        each = [spearmanr(scores[r, group == g], scores[s, group == g]).statistic for g in range(3)]
-        assert found == pytest.approx(np.mean(each), abs=1e-12)
-
-
-def test_slices_that_agree_only_in_whose_they_are_agree_over_all_and_not_within() -> None:
-    first, second = [0.1, 0.2, 0.3, 0.7, 0.8, 0.9], [0.3, 0.2, 0.1, 0.9, 0.8, 0.7]
-    found = stability(patients([[0.2, 0.8]] * 2), slices([first, second], [0, 0, 0, 1, 1, 1]))
-    assert found.within == [-1]
-    assert found.slices == pytest.approx([1 - 6 * 16 / (6 * 35)])  # 1 - 6 sum d^2 / (n (n^2 - 1)) by hand
-    assert found.slices[0] > 0.5
-
-
-def test_patients_of_one_or_two_slices_have_no_order_within() -> None:
-    found = stability(patients([[0.2, 0.8]] * 2), slices([[1, 2, 3, 4, 5]] * 2, [0, 0, 1, 1, 1]))
-    assert found.within == [1]
-    few = stability(patients([[0.2, 0.8]] * 2), slices([[1, 2, 3, 4]] * 2, [0, 0, 1, 1]))
-    assert np.isnan(few.within[0])
-
-
-def test_the_section_ranks_results_and_draws_them(tmp_path: Path) -> None:
+def test_the_section_ranks_results_and_draws_them(snapshot: SnapshotAssertion) -> None:
     rng = np.random.default_rng(1)
     base = rng.random(24)
     steady = patients([base, base, base])
     loose = patients(rng.random((3, 24)), head="boosted")
     owner = list(np.repeat(np.arange(24), 4))
-    section = stability_section([steady, loose], [slices(rng.random((3, 96)), owner)], tmp_path)
+    section = said(steady, loose, by_slice=(slices(rng.random((3, 96)), owner),))
     assert section.key == "stability"
-    assert "logistic on FLAIR keeps the order of patients best" in section.words[0]
-    assert "boosted on FLAIR least" in section.words[0]
-    assert any("cannot be compared so, since each patient is held back by one of them only" in w for w in section.words)
+    assert section.words == snapshot
     first, second = section.data["results"]
     assert first["patient_scores"] == pytest.approx({"mean": 1, "lowest": 1, "highest": 1})
     assert abs(first["within_patient"]["mean"]) < 0.3
@@ -105,24 +54,23 @@ def test_the_section_ranks_results_and_draws_them(tmp_path: Path) -> None:
     json.dumps(section.data, allow_nan=False)
     assert section.sheets[0].rows[0][:4] == ["logistic, FLAIR", 24, 3, "1.00 (1.00 to 1.00)"]
     assert section.sheets[0].rows[1][-1] == "n/a"
-    assert (tmp_path / "stability.png").exists() and (tmp_path / "stability.svg").exists()
-    assert "logistic, FLAIR patients 1.00" in section.drawings[0].alt
+    assert section.drawings[0].alt == snapshot(name="figure")
 
 
-def test_one_repeat_says_what_is_needed(tmp_path: Path) -> None:
-    section = stability_section([patients([np.linspace(0, 1, 24)])], [], tmp_path)
-    assert section.words == ["1 of 1 results have one repeat and cannot be compared; train with --repeats 2 or more."]
+def test_one_repeat_says_what_is_needed(snapshot: SnapshotAssertion) -> None:
+    section = said(patients([np.linspace(0, 1, 24)]))
+    assert section.words == snapshot
     assert (section.sheets, section.drawings, section.data) == ([], [], {"results": []})
 
 
-def test_few_patients_get_words_instead_of_figures(tmp_path: Path) -> None:
-    section = stability_section([patients([np.linspace(0, 1, 24)] * 2, [1] * 9 + [0] * 15)], [], tmp_path)
-    assert section.words == ["Nothing can be said of this result here: fewer than 10 patients in a class."]
+def test_few_patients_get_words_instead_of_figures(snapshot: SnapshotAssertion) -> None:
+    section = said(patients([np.linspace(0, 1, 24)] * 2, [1] * 9 + [0] * 15))
+    assert section.words == snapshot
     assert section.drawings == []
 
 
-def test_constant_scores_are_not_given_a_figure(tmp_path: Path) -> None:
-    section = stability_section([patients(np.full((2, 24), 0.5))], [], tmp_path)
-    assert section.words[0] == "Every score of a repeat is the same, so patients have no order to compare."
+def test_constant_scores_are_not_given_a_figure(snapshot: SnapshotAssertion) -> None:
+    section = said(patients(np.full((2, 24), 0.5)))
+    assert section.words[0] == snapshot
     assert section.data["results"][0]["patient_scores"] is None
     assert section.sheets[0].rows[0][3] == "n/a"

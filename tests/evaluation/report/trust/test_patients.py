@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from report_material import LEAK, a_run
+from report_material import LEAK, a_run, context
 
 from core.predictions import Prediction, Scored, group_results
 from evaluation.read_run import Run
@@ -22,7 +22,7 @@ def scored(run: str, sequence: str, rows: list[tuple[Any, ...]]) -> Scored:
 
 
 def table(results: list[Scored], runs: list[Run]) -> tuple[Sheet, dict[str, dict[str, Any]]]:
-    (sheet,) = patients_section(results, runs).sheets
+    (sheet,) = patients_section(context(*runs, scored=results)).sheets
     return sheet, {str(row[0]): dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows}
 
 
@@ -87,7 +87,7 @@ def test_runs_that_leak_say_so_and_do_not_count_as_disagreement() -> None:
 def test_two_questions_have_two_tables() -> None:
     one, other = a_run("one"), a_run("two", patient="x")
     results = [scored("one", "FLAIR", [("a", 1, 0, 0, 0.5, 1)]), scored("two", "FLAIR", [("a", 0, 0, 0, 0.5, 1)])]
-    sheets = patients_section(results, [one, other]).sheets
+    sheets = patients_section(context(one, other, scored=results)).sheets
     assert [s.caption for s in sheets] == ["MGMT of 00002", "MGMT of x"]
     assert [s.rows[0][1] for s in sheets] == ["1", "0"]
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.metrics import Array, ones
 from core.predictions import Scored
+from evaluation.options import RECALIBRATIONS
+from evaluation.statistics.calibration.logistic_recalibration import cox_line, fit_line, log_odds
 from evaluation.statistics.intervals import LEVEL, bootstrap_weights, percentile_interval
-from evaluation.statistics.logistic_recalibration import cox_line, fit_line, log_odds
 
-RECALIBRATIONS = ("none", "platt", "isotonic")
 PER_BIN, MOST_BINS = 10, 10
 _BLOCK = 200_000  # weights at once, so that they stay in the processor's cache
 _LACKING = 0.01  # share of draws without a number up to which an interval is given
@@ -156,16 +155,23 @@ def recalibrate(scored: Scored, how: str) -> Scored:
 
 
 def _platt(score: Array, target: Array) -> Callable[[Array], Array]:
-    a, b = (
-        (float(v[0]) for v in fit_line(log_odds(score), target, ones(len(score)))) if np.ptp(score) > 0 else (0.0, 0.0)
-    )
-    if not b > 0:
-        return lambda s: np.full(s.shape, target.mean())
-    return lambda s: np.asarray(0.5 * (1 + np.tanh(0.5 * (a + b * log_odds(s)))))
+    a, b = 0.0, 0.0
+    if np.ptp(score) > 0:
+        a, b = (float(v[0]) for v in fit_line(log_odds(score), target, ones(len(score))))
+    share = float(target.mean())
+
+    def line(s: Array) -> Array:
+        return np.asarray(0.5 * (1 + np.tanh(0.5 * (a + b * log_odds(s))))) if b > 0 else np.full(s.shape, share)
+
+    return line
 
 
-def _isotonic(score: Array, target: Array) -> Callable[[Array], NDArray[np.float64]]:
+def _isotonic(score: Array, target: Array) -> Callable[[Array], Array]:
     from sklearn.isotonic import IsotonicRegression
 
     model = IsotonicRegression(out_of_bounds="clip").fit(score, target)
-    return lambda s: np.asarray(model.predict(s))
+
+    def steps(s: Array) -> Array:
+        return np.asarray(model.predict(s))
+
+    return steps

@@ -7,7 +7,7 @@ import pytest
 
 from core.metrics import ones
 from core.predictions import Scored
-from evaluation.statistics.decision_curve import THRESHOLDS, decision_curve, net_benefit, thresholds_for
+from evaluation.statistics.calibration.decision_curve import THRESHOLDS, decision_curve, net_benefit, thresholds_for
 
 
 def scored(y: np.ndarray, scores: np.ndarray) -> Scored:
@@ -71,12 +71,12 @@ def test_repeats_are_averaged_and_missing_scores_left_out() -> None:
     assert np.allclose(lacking, net_benefit(a, ones(100)), atol=1e-12)
 
 
-def test_ranges_of_thresholds_in_words() -> None:
+def test_ranges_of_thresholds() -> None:
     curve = decision_curve(planted(60), replicates=5)
     curve.clear[:] = False
-    assert curve.ranges == ""
+    assert curve.ranges == []
     curve.clear[[0, 1, 2, 10, 40, 41]] = True
-    assert curve.ranges == "0.05 to 0.07, 0.15, 0.45 to 0.46"
+    assert np.round(curve.ranges, 6).tolist() == [[0.05, 0.07], [0.15, 0.15], [0.45, 0.46]]
 
 
 def test_perfect_scores_are_worth_the_share_of_positives() -> None:

@@ -9,7 +9,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from core.metrics import ones
-from evaluation.statistics.logistic_recalibration import cox_line, fit_line, log_odds
+from evaluation.statistics.calibration.logistic_recalibration import cox_line, fit_line, log_odds
 
 
 def sample(n: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

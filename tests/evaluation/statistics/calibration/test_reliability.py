@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from core.metrics import auc, ones
 from core.predictions import Scored
-from evaluation.statistics.calibration import calibrate, patient_draws, recalibrate, wilson
-from evaluation.statistics.logistic_recalibration import log_odds
+from evaluation.statistics.calibration.logistic_recalibration import log_odds
+from evaluation.statistics.calibration.reliability import calibrate, patient_draws, recalibrate, wilson
 
 
 def expit(x: np.ndarray) -> np.ndarray:

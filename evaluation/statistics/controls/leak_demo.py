@@ -1,7 +1,8 @@
-"""What the leak demonstrator found: AUCs by split and labels, a verdict on each split, and what it means in words.
+"""What the leak demonstrator found: AUCs by split and labels, and a verdict on each split.
 
 The measure is the AUC at patient level, fold by fold: with shuffled labels it is 0.5 on average for every head and
-aggregator, if nothing of a test patient was trained on. The AUC of pooled scores is not: see `POOLED`.
+aggregator, if nothing of a test patient was trained on. The AUC of pooled scores is not: a fold that happens to hold back
+more positives trains on fewer of them.
 """
 
 from __future__ import annotations
@@ -15,16 +16,9 @@ from numpy.typing import NDArray
 
 from core.aggregate import aggregate
 from core.metrics import Array, Labels, auc, ones
-from core.text import number
-from evaluation.statistics.power import FEW_PATIENTS
 
 TAIL = 0.025  # of clean demonstrations are called inflated, see flag
-SPLITS = {"slice": "slice split", "id": "id split", "patient": "patient split"}  # in the order in which they are shown
-POOLED = (
-    "The AUC by fold is the one to read. Pooling ranks scores of different fold models together and is biased below 0.5 where "
-    "there is nothing to find: a fold that happens to hold back more positives trains on fewer of them and gives all its patients "
-    "lower scores, and the other way round. Within a fold all patients meet the same model, and the bias is gone."
-)
+SPLITS = ("slice", "id", "patient")  # in the order in which they are shown
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ LEAK_COLUMNS = tuple(f.name for f in fields(Row))
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SplitVerdict:
     """One split of one head on one sequence.
 
     true : AUC with the true labels; mean, sd, pooled : of the AUC with shuffled labels over `draws` draws, by fold, and the
@@ -88,23 +82,6 @@ class Verdict:
         """Whether test patients were in training, or the split is inflated all the same."""
         return self.shared > 0 or self.inflated
 
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        where = f"{self.head} on {self.sequence}, {SPLITS[self.split]}"
-        both = f"{self.shared} of {self.tested} test patients are also in training"
-        found = f"with shuffled labels its AUC is {number(self.mean)} (sd {number(self.sd)}, {self.draws} draws)"
-        if self.inflated and self.shared:
-            return f"{where}: LEAKS: {both}, and {found} where there is nothing to find: {number(self.optimism)} of it is the split's doing."
-        if self.inflated:
-            return f"{where}: LEAKS: {found}, though no test patient is in training by id. Look for a patient under two ids."
-        if self.shared:
-            return (
-                f"{where}: LEAKS: {both}. Yet {found}: no inflation was detected here, and up to about {number(self.mean - self.low, 2)} of it "
-                "could hide in the spread."
-            )
-        return f"{where}: no leak found: {both}, and {found}."
-
 
 def measure(trials: Iterable[Any], tables: Mapping[str, Any], how: str) -> list[Row]:
     """Two rows per trial, patients and slices.
@@ -128,12 +105,24 @@ def measure(trials: Iterable[Any], tables: Mapping[str, Any], how: str) -> list[
             known = [a for a in each if np.isfinite(a)]
             mean = float(np.mean(known)) if known else float("nan")
             out.append(
-                Row(t.head, t.sequence, t.split, kind, t.draw, level, mean, pooled, t.shared, t.tested, t.warning)
+                Row(
+                    head=t.head,
+                    sequence=t.sequence,
+                    split=t.split,
+                    labels=kind,
+                    draw=t.draw,
+                    level=level,
+                    auc=mean,
+                    auc_pooled=pooled,
+                    shared_patients=t.shared,
+                    tested_patients=t.tested,
+                    warning=t.warning,
+                )
             )
     return out
 
 
-def flag(rows: Sequence[Row], level: str = "patient") -> list[Verdict]:
+def flag(rows: Sequence[Row], level: str = "patient") -> list[SplitVerdict]:
     """The verdict on each split of each head and sequence, in the order of SPLITS.
 
     A split leaks where test patients are in training, whatever its AUC. It is inflated where the 95 % t interval of the mean
@@ -159,59 +148,36 @@ def flag(rows: Sequence[Row], level: str = "patient") -> list[Verdict]:
                 values = np.array([r.auc for r in null])
                 mean, sd = float(values.mean()), float(values.std(ddof=1))
                 low = mean - float(student.ppf(1 - TAIL / len(results), n - 1)) * sd / n**0.5
-            true = next((r.auc for r in group if r.labels == "true"), float("nan"))
-            pooled = float(np.mean([r.auc_pooled for r in null])) if null else float("nan")
-            shared = max(group, key=lambda r: r.shared_patients)
-            counts = shared.shared_patients, shared.tested_patients
-            out.append(Verdict(head, sequence, split, n, true, mean, sd, low, pooled, *counts))
+            worst = max(group, key=_shared)
+            out.append(
+                SplitVerdict(
+                    head=head,
+                    sequence=sequence,
+                    split=split,
+                    draws=n,
+                    true=next((r.auc for r in group if r.labels == "true"), float("nan")),
+                    mean=mean,
+                    sd=sd,
+                    low=low,
+                    pooled=float(np.mean([r.auc_pooled for r in null])) if null else float("nan"),
+                    shared=worst.shared_patients,
+                    tested=worst.tested_patients,
+                )
+            )
     return out
-
-
-def headline(verdicts: Sequence[Verdict]) -> str:
-    """What each split reports where there is nothing to find, in one sentence."""
-    parts = []
-    for split in SPLITS:
-        mine = [v for v in verdicts if v.split == split]
-        if mine:
-            worst = max(mine, key=lambda v: v.shared)
-            margin = number(max(v.mean - v.low for v in mine), 2)
-            hidden = f"no leak found, though an inflation of less than about {margin} could hide in the spread"
-            finding = "it LEAKS" if any(v.leaks for v in mine) else hidden
-            both = f"{worst.shared} of {worst.tested} test patients are also in training"
-            mean = number(float(np.mean([v.mean for v in mine])), 2)
-            parts.append(f"the {SPLITS[split]} reports an AUC of {mean} ({both}): {finding}")
-    return f"With shuffled labels, where there is nothing to find, {'; '.join(parts)}."
-
-
-def conclusion(verdicts: Sequence[Verdict], smaller_class: int) -> list[str]:
-    """What the headline does not say: leaks that paid nothing or have no known cause, few patients, and which AUC to read."""
-    out = [v.sentence for v in verdicts if v.inflated != (v.shared > 0)]
-    if smaller_class < FEW_PATIENTS:
-        out.append(
-            f"The smaller class has {smaller_class} patients, fewer than {FEW_PATIENTS}: the AUCs with the true labels say nothing of new "
-            "patients. The shuffled labels judge the splits, and need no more than that."
-        )
-    return [*out, POOLED]
-
-
-def table_lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """One line per verdict for the terminal."""
-    width = max([len(v.sequence) for v in verdicts] + [8])
-    lines = ["", "AUC at patient level; mean, sd, above 0.5 and pooled are with shuffled labels"]
-    lines.append(
-        f"{'head':9} {'sequence':{width}} {'split':8} {'true labels':>11}  {'mean':>5} {'sd':>6} {'above 0.5':>10} {'pooled':>7}  in both"
-    )
-    for v in verdicts:
-        lines.append(
-            f"{v.head:9} {v.sequence:{width}} {v.split:8} {number(v.true):>11}  {number(v.mean):>5} {number(v.sd):>6} "
-            f"{v.optimism:>+10.3f} {number(v.pooled):>7}  {v.shared} of {v.tested}"
-        )
-    return lines
 
 
 def csv_rows(rows: Iterable[Row]) -> list[Sequence[object]]:
     """Header and rows of leak.csv; an AUC that does not exist is blank."""
-    return [LEAK_COLUMNS, *(["" if v != v else v for v in astuple(r)] for r in rows)]
+    return [LEAK_COLUMNS, *([_blank(v) for v in astuple(r)] for r in rows)]
+
+
+def _blank(value: object) -> object:
+    return "" if isinstance(value, float) and np.isnan(value) else value
+
+
+def _shared(row: Row) -> int:
+    return row.shared_patients
 
 
 def _per_patient(patient: NDArray[Any], scores: Array, how: str) -> tuple[NDArray[Any], Array]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.metrics import Array, ones
 from core.predictions import Scored
-from evaluation.statistics.calibration import patient_draws
+from evaluation.statistics.calibration.reliability import patient_draws
 from evaluation.statistics.intervals import LEVEL
 
 THRESHOLDS = np.linspace(0.05, 0.95, 91)  # where neither class is rare, see `thresholds_for`
@@ -32,20 +32,21 @@ class DecisionCurve:
     clear: NDArray[np.bool_]
 
     @property
-    def span(self) -> str:
-        """All thresholds that were looked at, '0.05 to 0.95'."""
-        return f"{self._text(self.thresholds[0])} to {self._text(self.thresholds[-1])}"
+    def span(self) -> tuple[float, float]:
+        """The lowest and the highest threshold that were looked at."""
+        return float(self.thresholds[0]), float(self.thresholds[-1])
 
     @property
-    def ranges(self) -> str:
-        """Where it is clear, '0.30 to 0.42, 0.50'."""
+    def ranges(self) -> list[tuple[float, float]]:
+        """The first and last threshold of each stretch where it is clear; both are one where the stretch is."""
         at = np.flatnonzero(self.clear)
         pieces = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1) if len(at) else []
-        ends = [(self.thresholds[p[0]], self.thresholds[p[-1]]) for p in pieces]
-        return ", ".join(self._text(a) if a == b else f"{self._text(a)} to {self._text(b)}" for a, b in ends)
+        return [(float(self.thresholds[p[0]]), float(self.thresholds[p[-1]])) for p in pieces]
 
-    def _text(self, threshold: float) -> str:
-        return f"{threshold:.{2 if self.thresholds[1] - self.thresholds[0] > 0.005 else 3}f}"
+    @property
+    def step(self) -> float:
+        """From one threshold to the next."""
+        return float(self.thresholds[1] - self.thresholds[0])
 
 
 def thresholds_for(share: float) -> Array:
@@ -94,4 +95,4 @@ def decision_curve(scored: Scored, *, replicates: int = 2000, seed: int = 0) -> 
     error[error < 1e-12] = np.inf  # the same calls in every draw: no lead to speak of
     reach = np.quantile((deviation / error).max(axis=(1, 2)), (1 + LEVEL) / 2)
     clear = (lead / error > reach).all(axis=0)
-    return DecisionCurve(thresholds, worth, low, high, everybody, clear)
+    return DecisionCurve(thresholds=thresholds, net_benefit=worth, low=low, high=high, treat_all=everybody, clear=clear)

@@ -1,0 +1,191 @@
+"""Runs -> a report: `evaluate` and the `Report` that it gives. The door evaluate.py is this call with options read from the command line."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.files import atomic_files
+from core.leak import leak_sentence
+from core.lock import file_lock
+from core.metrics import METRICS
+from core.provenance import provenance
+from evaluation.options import ReportOptions
+from evaluation.read_run import Run, read_run
+from evaluation.report.compose import Composed, compose
+from evaluation.report.console import table_lines
+from evaluation.report.context import ReportContext
+from evaluation.report.files import write_report_json
+from evaluation.report.html import write_html
+from evaluation.report.section import Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Runs = Run | Path | str | Sequence[Run | Path | str]
+
+
+def evaluate(runs: Runs, **options: Any) -> Report:
+    """Everything that a report says of one run or several.
+
+    Parameters
+    ----------
+    runs : runs, or folders that `train_head.py` wrote
+    options : fields of `evaluation.options.ReportOptions`: threshold, recalibrate, replicates, seed
+
+    Returns
+    -------
+    The report; nothing is written.
+
+    Raises
+    ------
+    ValueError : a folder holds no run, a run is given twice, or an option has no such value
+
+    Examples
+    --------
+    >>> report = evaluate("runs/first", replicates=500)  # doctest: +SKIP
+    >>> print(report.summary())  # doctest: +SKIP
+    >>> report.save("report")  # doctest: +SKIP
+    """
+    context = ReportContext(read_runs(runs), ReportOptions(**options))
+    return Report(context, compose(context))
+
+
+def read_runs(runs: Runs) -> list[Run]:
+    """Runs from their folders; runs that were read already stay as they are.
+
+    Two folders of one name go by their paths. Raises ValueError where one is no run, or is given twice.
+    """
+    given = [runs] if isinstance(runs, Run | Path | str) else list(runs)
+    names = [Path(r).name for r in given if not isinstance(r, Run)]
+    out = []
+    for r in given:
+        if isinstance(r, Run):
+            out.append(r)
+            continue
+        path = Path(r)
+        out.append(read_run(path, path.as_posix() if names.count(path.name) > 1 else path.name))
+    twice = {id(b): b for a, b in combinations(out, 2) if a.about["tables"] == b.about["tables"]}
+    if twice:
+        raise ValueError(
+            f"{', '.join(r.name for r in twice.values())} is given twice (or a copy of another run); every run counts once"
+        )
+    return out
+
+
+class Report:
+    """What is to be said of some runs: words, tables and figures.
+
+    Parameters
+    ----------
+    context : the runs and what was computed of them; composed : the parts made of it
+
+    `verdict` holds the paragraphs that lead the report, `sections` its parts in order.
+    """
+
+    def __init__(self, context: ReportContext, composed: Composed) -> None:  # noqa: D107
+        self.context = context
+        self._composed = composed
+
+    @property
+    def verdict(self) -> list[str]:
+        """The paragraphs that lead the report, the answer first."""
+        return self._composed.verdict
+
+    @property
+    def sections(self) -> list[Section]:
+        """The parts of the report, in order."""
+        return self._composed.sections
+
+    def summary(self) -> str:
+        """The tables of results, run by run, and the verdict, as plain text."""
+        lines: list[str] = []
+        for run in self.context.runs:
+            leak = self.context.leaks.get(run.name)
+            own = [a for a in self.context.patients if a.run == run.name]
+            lines += table_lines(own, leak_sentence(leak) if leak else "")
+        return "\n".join([*lines, "", *self.verdict])
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """A row per result and level, with its AUC by fold and every metric; *_low and *_high bound the 95 % intervals."""
+        import pandas as pd
+
+        rows = []
+        for a in [*self.context.patients, *self.context.by_slice]:
+            row: dict[str, object] = {
+                **a.key._asdict(), "level": a.level, "patients": a.n_patients, "units": a.n_units, "positive": a.n_positive,
+                "leaks": a.run in self.context.leaks, "auc_by_fold": a.mean_fold_auc,
+                "auc_by_fold_low": a.by_fold.get("low", np.nan), "auc_by_fold_high": a.by_fold.get("high", np.nan),
+                "p": a.by_fold.get("p", np.nan),
+            }  # fmt: skip
+            for name in METRICS:
+                value = a.values[name]
+                row |= {name: value["estimate"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def patients(self) -> pd.DataFrame:
+        """A row per result and patient: label, score as the mean over repeats, its deviation between them, slices."""
+        import pandas as pd
+
+        rows: list[dict[str, object]] = []
+        for s in self.context.scored:
+            for i, patient in enumerate(s.units):
+                known = s.scores[:, i][np.isfinite(s.scores[:, i])]
+                spread = float(known.std(ddof=1)) if len(known) > 1 else np.nan
+                rows.append(
+                    {
+                        **s.key._asdict(), "patient_id": patient, "label": int(s.y[i]), "score": float(known.mean()),
+                        "score_sd": spread, "n_slices": int(s.n_slices[i]),
+                    }
+                )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def write(self, folder: Path, origin: Mapping[str, Any]) -> None:
+        """Write report.html, report.json and figures/ into a folder; `origin` : of the program, see `core.provenance`."""
+        for drawing in [d for s in self.sections for d in s.drawings]:
+            drawing.write(folder / "figures")
+        write_report_json(folder / "report.json", self.context, self.verdict, self._composed.in_json, origin)
+        write_html(folder / "report.html", self.context, self.verdict, self.sections, origin)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the report into a folder, in place of one that is there.
+
+        Parameters
+        ----------
+        folder : becomes report.html, report.json and figures/; other files in it stay
+
+        Returns
+        -------
+        The path of report.html.
+
+        Raises
+        ------
+        ValueError : another process is writing there, or the folder is a run
+        """
+        out = Path(folder)
+        if (out / "run.json").exists():
+            raise ValueError(f"{str(out)!r} is a run; reports go to a folder of their own")
+        with file_lock(out), atomic_files(out) as new:
+            self.write(new, provenance([]))
+            forget_figures(out)
+        return out / "report.html"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, and the results as a table."""
+        words = "".join(f"<p>{html.escape(w)}</p>" for w in self.verdict)
+        return f"{words}{self.results.to_html(index=False, float_format='{:.3f}'.format)}"
+
+
+def forget_figures(out: Path) -> None:
+    """Delete the figures of an earlier report, when those of a new one are about to stand in their place."""
+    if (out / "report.json").exists():
+        shutil.rmtree(out / "figures", ignore_errors=True)

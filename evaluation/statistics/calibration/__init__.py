@@ -1,0 +1,1 @@
+"""Are scores probabilities, and what is acting on them worth?"""
