@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.cache.reader import Cache
+from features.scans.slice import Columns
 from features.table import Source, Table
+
+
+class Available(TypedDict):
+    """The images of one series that are not blank, and the plane of most of them."""
+
+    slices: int
+    plane: str
+
 
 SHORTCUTS = "shortcuts"  # what the table is called where a sequence name is expected
 PLANES = ("axial", "coronal", "sagittal")
@@ -40,12 +49,12 @@ def shortcut_table(source: Source, sequences: Sequence[str] | None = None) -> Ta
     return Table(SHORTCUTS, X.reshape(len(row), -1), patient_ids, view, patient_ids.copy(), columns=columns)
 
 
-def availability(source: Source) -> dict[str, dict[str, dict[str, Any]]]:
+def availability(source: Source) -> dict[str, dict[str, Available]]:
     """{patient: {sequence: {slices, plane}}} of a cache: the images that are not blank, and the plane of most of them.
 
     A sequence without any such image is left out; a patient without any sequence has an empty entry.
     """
-    out: dict[str, dict[str, dict[str, Any]]] = {p: {} for p in source.patients}
+    out: dict[str, dict[str, Available]] = {p: {} for p in source.patients}
     for patient, sequence, images in _series(source):
         bright = images["brain_fraction"] > 0
         if bright.any():
@@ -54,7 +63,7 @@ def availability(source: Source) -> dict[str, dict[str, dict[str, Any]]]:
     return out
 
 
-def _series(source: Source) -> Iterator[tuple[str, str, dict[str, NDArray[Any]]]]:
+def _series(source: Source) -> Iterator[tuple[str, str, Columns]]:
     """(patient, sequence, the columns of its images, without augmented views) of each series that has images."""
     with Cache(source.path) as cache:
         names = ("plane", "position", "brain_fraction", "view", *_OF_SERIES)
@@ -68,7 +77,7 @@ def _series(source: Source) -> Iterator[tuple[str, str, dict[str, NDArray[Any]]]
                 yield str(patient), str(sequence), {name: values[rows] for name, values in columns.items()}
 
 
-def _facts(images: dict[str, NDArray[Any]]) -> list[float]:
+def _facts(images: Columns) -> list[float]:
     """The FACTS of one series."""
     brain = images["brain_fraction"]
     return [
@@ -82,6 +91,6 @@ def _facts(images: dict[str, NDArray[Any]]) -> list[float]:
     ]
 
 
-def _median(values: NDArray[Any]) -> float:
+def _median(values: NDArray[np.floating | np.integer]) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else float("nan")

@@ -24,7 +24,7 @@ from features.backbones.registry import BackboneOptions, Embed, load_backbone
 from features.cache.isolated import try_to_open
 from features.cache.parts import Parts
 from features.cache.reader import Cache
-from features.cache.schema import SeriesRows
+from features.cache.schema import SeriesRows, Settings
 from features.options import ExtractOptions
 from features.scans.find import SEQUENCES, Scans, Series, Skipped, find_scans, match_sequence
 from features.scans.prepare import PREPROCESSING, Images, pixel_digest, prepare_series
@@ -206,7 +206,7 @@ def _extend(
     return summary
 
 
-def settings_of(embed: Embed, options: ExtractOptions) -> dict[str, Any]:
+def settings_of(embed: Embed, options: ExtractOptions) -> Settings:
     """All that rows of one cache have in common, from the network to the versions of the libraries."""
     return {
         **embed.settings,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.backbones.registry import ASKED_AS, BackboneOptions, Maps, load_maps
 from features.cache.merge import several
+from features.cache.schema import Settings
 from features.scans.find import Series, find_scans
 from features.scans.prepare import PREPROCESSING, prepare_series
 from features.table import choose
@@ -32,7 +32,7 @@ def find_series(cohort: Path, patients: Sequence[str], sequences: Sequence[str])
 
 def images_of(
     series: Series,
-    settings: Mapping[str, Any],
+    settings: Settings,
     *,
     slices: str = "all",
     keep_blank: bool = False,
@@ -72,7 +72,7 @@ def check_ids(ids: Sequence[str], known: Sequence[str], cohort: Path) -> None:
         )
 
 
-def load_embedder(settings: Mapping[str, Any], weights: str | None = None) -> Maps:
+def load_embedder(settings: Settings, weights: str | None = None) -> Maps:
     """The network that made the features of `settings`; `weights` : a file, where ImageNet weights are not simply found.
 
     Raises ValueError where they were made with weights of the user's own and none are given.
@@ -88,7 +88,7 @@ def load_embedder(settings: Mapping[str, Any], weights: str | None = None) -> Ma
     return load_maps(settings, options)
 
 
-def tolerance(settings: Mapping[str, Any]) -> float:
+def tolerance(settings: Settings) -> float:
     """How far a score may move when its vector is computed again, on other hardware too.
 
     In half precision vectors of one image differ by up to 3 % between machines; that is more than rounding a score, and

@@ -18,7 +18,7 @@ from core.tables import read_csv
 from features.cache.checks import checked
 from features.cache.isolated import try_to_open
 from features.cache.reader import Cache
-from features.cache.schema import COLUMNS
+from features.cache.schema import COLUMNS, Settings
 from features.scans.find import SEQUENCES, match_sequence
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Table:
 
     sequence: str
     X: NDArray[np.float32]
-    patient: NDArray[Any]
+    patient: NDArray[np.object_]
     view: NDArray[np.int16]
-    slice_id: NDArray[Any]
+    slice_id: NDArray[np.object_]
     missing: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)  # of a CSV table
-    digest: NDArray[Any] = field(default_factory=lambda: np.empty(0, DIGEST))
+    digest: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, DIGEST))
 
     def __len__(self) -> int:
         """n."""
@@ -67,7 +67,7 @@ class Table:
         head = self.take(np.arange(min(len(self), _SHOWN))).to_frame()
         return f"{head.to_html()}<p>{len(self)} rows of {len(set(self.patient))} patients</p>"
 
-    def take(self, keep: NDArray[Any]) -> Table:
+    def take(self, keep: NDArray[np.bool_ | np.intp]) -> Table:
         """The rows of a mask or index."""
         return replace(
             self,
@@ -96,7 +96,7 @@ class Source:
     is_csv: bool
     patients: list[str]
     sequences: list[str]
-    settings: dict[str, Any]
+    settings: Settings
     digest: str  # of its content
     skipped: list[dict[str, str]] = field(default_factory=list)
 
@@ -170,10 +170,24 @@ def load_table(
 ) -> Table:
     """The rows of one sequence, patients in natural order, slices in geometric order, views after the images.
 
-    Each series is checked against its digest; ValueError names the first that is damaged. Series of other sequences, and of
-    patients or planes other than `patients` and `planes` where they are given, are not read.
-    `slices`: all, central, first, largest (most brain) or middle:N, among the slices that are not blank (with
-    `keep_blank`, among all) and lie in one of `planes`. A patient without a usable slice is listed in `missing`.
+    Series of other sequences, and of patients or planes other than `patients` and `planes` where they are given, are not read.
+
+    Parameters
+    ----------
+    source : of `open_source`
+    sequence : one of its sequences
+    slices : all, central, first, largest (most brain) or middle:N, among the slices that are not blank
+    keep_blank : among all slices
+    planes : slices in one of these only
+    patients : of these only
+
+    Returns
+    -------
+    Table; a patient without a usable slice is listed in its `missing`
+
+    Raises
+    ------
+    ValueError : there is no such sequence, or a series differs from its digest
     """
     if source.is_csv:
         table = read_table(source.path)
@@ -183,28 +197,20 @@ def load_table(
     check_slices(slices)
     wanted = set(source.patients if patients is None else patients)
     with Cache(source.path) as cache:
-        series = np.flatnonzero(cache.series["sequence"] == sequence)
-        series = series[[p in wanted for p in cache.series["patient"][series]]]
-        series = series[np.argsort(cache.series["first_row"][series], kind="stable")]
-        if planes:
-            there = np.isin(cache.column("plane"), list(planes))
-            spans = zip(*(cache.series[c][series] for c in ("first_row", "n_rows")), strict=True)
-            series = series[np.array([there[a : a + n].any() for a, n in spans], bool)]
+        there = np.isin(cache.column("plane"), list(planes)) if planes else np.ones(cache.n, bool)
+        series = _series_of(cache, sequence, wanted, there if planes else None)
         X, problems = checked(cache, series)
         if problems:
             raise ValueError(
                 f"{str(source.path)!r} is damaged ({len(problems)} problems): {problems[0]}; python -m features verify lists them all"
             )
         brain, view = cache.column("brain_fraction"), cache.column("view")
-        read = [
-            np.arange(a, a + n)
-            for a, n in zip(*(cache.series[c][series] for c in ("first_row", "n_rows")), strict=True)
-        ]
+        read = [np.arange(a, b) for a, b in _spans(cache, series)]
         keep = np.zeros(cache.n, bool)
         with_rows = set()
         for k, rows in zip(series, read, strict=True):
             images = rows[view[rows] == 0]
-            kept = choose(images[there[images]] if planes else images, brain, slices, keep_blank)
+            kept = choose(images[there[images]], brain, slices, keep_blank)
             if len(kept):
                 # Views come in blocks as long as the images, in the same order.
                 for block in range(len(rows) // len(images)):
@@ -214,11 +220,31 @@ def load_table(
         if not keep[rows].all():
             X, rows = X[keep[rows]], rows[keep[rows]]
         ids = [f"{s}#{i}" for s, i in zip(cache.column("source", rows), cache.column("instance", rows), strict=True)]
-        patient = cache.column("patient", rows)
-        digest = np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b"")  # blank slices are all alike
-        missing = sorted(wanted.intersection(source.patients) - with_rows, key=natural_key)
-        X = X.astype(np.float32, copy=False)
-        return Table(sequence, X, patient, view[rows], slice_id=np.array(ids, object), missing=missing, digest=digest)
+        return Table(
+            sequence,
+            X.astype(np.float32, copy=False),
+            cache.column("patient", rows),
+            view[rows],
+            slice_id=np.array(ids, object),
+            missing=sorted(wanted.intersection(source.patients) - with_rows, key=natural_key),
+            digest=np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b""),  # blank slices are all alike
+        )
+
+
+def _series_of(cache: Cache, sequence: str, patients: set[str], there: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+    """The series of a sequence and of patients, in the order of their rows; of those with a row `there`, where it is given."""
+    series = np.flatnonzero(cache.series["sequence"] == sequence)
+    series = series[[p in patients for p in cache.series["patient"][series]]]
+    series = series[np.argsort(cache.series["first_row"][series], kind="stable")]
+    if there is not None:
+        series = series[np.array([there[a:b].any() for a, b in _spans(cache, series)], bool)]
+    return np.asarray(series, np.intp)
+
+
+def _spans(cache: Cache, series: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """First row and end of each series."""
+    first, lengths = (cache.series[c][series].tolist() for c in ("first_row", "n_rows"))
+    return [(a, a + n) for a, n in zip(first, lengths, strict=True)]
 
 
 def pool(table: Table) -> Table:

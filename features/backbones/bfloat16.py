@@ -11,10 +11,13 @@ the grey of pixels. Each tap is off by more than if it were rounded alone, so th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from keras import Model
 
 Floats = NDArray[np.float32]
 FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86, the last of ARM
@@ -34,7 +37,7 @@ def has_arithmetic() -> bool | None:
     return bool(words & FLAGS)
 
 
-def to_bfloat16(model: Any) -> None:
+def to_bfloat16(model: Model) -> None:
     """Prepare a Keras model of the policy `mixed_bfloat16`, in place; its variables stay float32."""
     convolutions = [layer for layer in model.layers if type(layer).__name__ == "Conv2D"]
     assert convolutions

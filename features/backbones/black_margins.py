@@ -11,12 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.scans.prepare import box as box_of
+
+if TYPE_CHECKING:
+    from keras import Model
+    from tensorflow import DType, Tensor
+
+    Convolve = Callable[[Tensor, Tensor, Tensor], Tensor]  # maps, kernel, bias -> maps
 
 WORTH = 0.9  # of the operations of the whole image; windows that need more are not worth their copies
 _PER_GROUP = 0.3  # what it costs to run a group of images, in whole images
@@ -84,8 +90,8 @@ def boxes(images: NDArray[np.uint8]) -> list[Box]:
 class Stage:
     """Convolutions between two places where the surroundings are put back, and whether 2 x 2 pooling follows."""
 
-    kernels: tuple[Any, ...]  # (3, 3, in, out)
-    biases: tuple[Any, ...]
+    kernels: tuple[Tensor, ...]  # (3, 3, in, out)
+    biases: tuple[Tensor, ...]
     pool: bool
 
     def output(self, box: Box) -> Box:
@@ -103,7 +109,7 @@ class Stage:
         return sum(out.grown(len(self._sizes) - 1 - i).clipped().area * s for i, s in enumerate(self._sizes))
 
 
-def stages_of(model: Any) -> list[Stage] | None:
+def stages_of(model: Model) -> list[Stage] | None:
     """A Keras model cut into stages; None where it is no chain of 3 x 3 convolutions with ReLU and 2 x 2 max pooling.
 
     Kernels have the type in which their layer computes. The surroundings are put back before each block, and, where maps
@@ -111,7 +117,7 @@ def stages_of(model: Any) -> list[Stage] | None:
     """
     import tensorflow as tf
 
-    blocks: list[list[tuple[Any, Any]]] = [[]]
+    blocks: list[list[tuple[Tensor, Tensor]]] = [[]]
     for layer in model.layers:
         kind = type(layer).__name__
         if kind == "Conv2D":
@@ -139,23 +145,23 @@ def stages_of(model: Any) -> list[Stage] | None:
 class Margins:
     """The convolutional part of VGG in `stages`. prepare : (n, s, s) uint8 -> (n, s, s, 3), a black pixel to a constant."""
 
-    def __init__(self, stages: Sequence[Stage], prepare: Callable[[Any], Any], size: int) -> None:  # noqa: D107
+    def __init__(self, stages: Sequence[Stage], prepare: Callable[[Tensor], Tensor], size: int) -> None:  # noqa: D107
         import tensorflow as tf
 
         first, dtype = (stages[k].kernels[k].dtype for k in (0, -1))  # of the images, of all other maps
         self._tf, self._stages, self._size = tf, stages, size
         self._whole = operations(stages, Box.frame(size))
-        self._prepare: Callable[[Any], Any] = lambda grey: tf.cast(prepare(tf.convert_to_tensor(grey)), first)
+        self._prepare: Callable[[Tensor], Tensor] = lambda grey: tf.cast(prepare(tf.convert_to_tensor(grey)), first)
 
-        def convolve(x: Any, kernel: Any, bias: Any, padding: str) -> Any:
+        def convolve(x: Tensor, kernel: Tensor, bias: Tensor, padding: str) -> Tensor:
             return tf.cast(tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias)), dtype)
 
-        def surround(x: Any, around: Any, rims: Any) -> Any:
+        def surround(x: Tensor, around: Tensor, rims: Tensor) -> Tensor:
             rims = tf.reshape(rims, [2, 2])
             outside = 1 - tf.pad(tf.ones(tf.shape(x)[1:3], x.dtype), rims)
             return tf.pad(x, tf.pad(rims, [[1, 1], [0, 0]])) + around * outside[None, :, :, None]
 
-        def compiled(padding: str) -> dict[Any, Any]:
+        def compiled(padding: str) -> dict[DType, Convolve]:
             """By the type of what goes in; compiled, so that convolution, bias and ReLU are one pass."""
             shapes: tuple[list[int | None], ...] = ([None] * 4, [3, 3, None, None], [None])
             specs = {kind: [tf.TensorSpec(shape, kind) for shape in shapes] for kind in {first, dtype}}
@@ -170,7 +176,7 @@ class Margins:
         self._surround = tf.function(surround, input_signature=signature)
 
     @cached_property
-    def _black(self) -> list[Any]:
+    def _black(self) -> list[Tensor]:
         """The black image's maps before each stage, with a rim of zeros as wide as the stage reaches, and after all."""
         tf = self._tf
         whole = Box.frame(self._size)
@@ -203,7 +209,7 @@ class Margins:
             x = self._surrounded(x, box, Box.frame(box.size), black[-1], 0)
         return np.asarray(tf.reduce_mean(tf.cast(x, tf.float32), axis=(1, 2)))
 
-    def _run(self, stage: Stage, x: Any, box: Box) -> tuple[Any, Box]:
+    def _run(self, stage: Stage, x: Tensor, box: Box) -> tuple[Tensor, Box]:
         """Maps over the window that the stage needs for `box` -> the maps after it, and the box in which they differ."""
         out = stage.output(box)
         reach = len(stage.kernels)
@@ -214,10 +220,10 @@ class Margins:
                 x = self._zeros_outside(x, out.grown(reach), cut=True)
         return self._pooled(stage, x, out)
 
-    def _pooled(self, stage: Stage, x: Any, box: Box) -> tuple[Any, Box]:
+    def _pooled(self, stage: Stage, x: Tensor, box: Box) -> tuple[Tensor, Box]:
         return (self._tf.nn.max_pool2d(x, 2, 2, "VALID"), box.pooled()) if stage.pool else (x, box)
 
-    def _zeros_outside(self, x: Any, window: Box, *, cut: bool = False) -> Any:
+    def _zeros_outside(self, x: Tensor, window: Box, *, cut: bool = False) -> Tensor:
         """Zeros where the window lies outside the map, as convolutions with padding have them; `cut`: x has values there."""
         inside = window.clipped()
         if inside == window:
@@ -231,7 +237,7 @@ class Margins:
             x = x[:, rim[0][0] : rim[0][0] + rows, rim[1][0] : rim[1][0] + columns]
         return self._tf.pad(x, [[0, 0], *rim, [0, 0]])
 
-    def _surrounded(self, x: Any, box: Box, window: Box, black: Any, rim: int) -> Any:
+    def _surrounded(self, x: Tensor, box: Box, window: Box, black: Tensor, rim: int) -> Tensor:
         """x (n, ...) over `box`, widened to `window` by the black image's maps, which start `rim` pixels further out."""
         rows, columns = slice(window.top + rim, window.bottom + rim), slice(window.left + rim, window.right + rim)
         rims = [box.top - window.top, window.bottom - box.bottom, box.left - window.left, window.right - box.right]

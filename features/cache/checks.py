@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.ids import natural_key
 from features.cache.reader import Cache, first_line
-from features.cache.schema import CODED, COLUMNS, SERIES_COLUMNS, SeriesRows, content_digest
+from features.cache.schema import CODED, COLUMNS, SERIES_COLUMNS, SeriesRows, Vectors, content_digest
 from features.scans.slice import SLICE_COLUMNS
 
 Indices = Sequence[int] | NDArray[np.intp]  # of series, by their rows in /series
@@ -51,7 +50,7 @@ def _problems(cache: Cache) -> list[str]:
 def layout(cache: Cache) -> list[str]:
     """What is wrong with the types and lengths of the tables, in words; nothing of their rows is read."""
     problems = []
-    expected: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    expected: dict[str, tuple[str | None, tuple[int | None, ...]]] = {
         "features": (cache.settings.get("dtype"), (cache.n, cache.settings.get("dim")))
     }
     expected |= {f"rows/{name}": (dtype, (cache.n,)) for name, dtype in COLUMNS.items()}
@@ -75,7 +74,7 @@ def layout(cache: Cache) -> list[str]:
     return problems
 
 
-def checked(cache: Cache, indices: Indices) -> tuple[NDArray[Any], list[str]]:
+def checked(cache: Cache, indices: Indices) -> tuple[Vectors, list[str]]:
     """/features of some series, one after another, and what of it differs from the digests.
 
     Every vector is read once; what was read is what is compared. Series that lie side by side are read in one go, and nothing
@@ -86,7 +85,7 @@ def checked(cache: Cache, indices: Indices) -> tuple[NDArray[Any], list[str]]:
     (rows of the series, dim) of the stored dtype; and problems in words, one or more for each series that differs
     """
     if wrong := layout(cache):
-        return np.empty((0, cache.dim)), wrong
+        return np.empty((0, cache.dim), np.float32), wrong
     part = _Part(cache, indices)
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # hashing and numpy leave the interpreter to the others
         found = threads.map(part.problems, range(len(part.first)))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from core.lock import file_lock
 from core.text import some
@@ -13,6 +12,7 @@ from features.cache.checks import layout
 from features.cache.isolated import try_to_open
 from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped, own_settings
+from features.cache.schema import Settings
 from features.cache.writer import write
 
 # Settings that may differ between machines, and what joins them in one cache (FORMATS.md).
@@ -58,7 +58,7 @@ def merge(paths: Sequence[Path], out: Path) -> tuple[int, int]:
     return len(kept), alike
 
 
-def _settings(caches: Sequence[Cache]) -> dict[str, Any]:
+def _settings(caches: Sequence[Cache]) -> Settings:
     """The settings of them all. Raises ValueError naming each that differs."""
     first, *others = [own_settings(cache) for cache in caches]
     for cache, theirs in zip(caches[1:], others, strict=True):
@@ -75,12 +75,12 @@ def _settings(caches: Sequence[Cache]) -> dict[str, Any]:
     return {**first, **joined([first, *others])}
 
 
-def several(settings: Mapping[str, Any], key: str) -> list[str]:
+def several(settings: Settings, key: str) -> list[str]:
     """The values of a setting that may differ; one where nothing was joined."""
     return str(settings[key]).split(JOINED[key])
 
 
-def joined(caches: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def joined(caches: Sequence[Settings]) -> dict[str, str]:
     """What stands in one cache for those settings of several caches that may differ (`JOINED`)."""
     out = {}
     for key, mark in JOINED.items():

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.files import recover
 from features.cache.checks import verify
 from features.cache.merge import JOINED, joined, several
 from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped
-from features.cache.schema import SeriesRows
+from features.cache.schema import SeriesRows, Settings
 from features.cache.writer import write
 from features.scans.find import Skipped
 
@@ -32,7 +32,7 @@ class Parts:
     held : {(patient, sequence): where it is}, parts before what is published. For whoever holds the lock of `out`.
     """
 
-    def __init__(self, out: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, out: Path, settings: Settings) -> None:
         """`settings` : of the extraction that goes on."""
         self.out, self.settings = out, settings
         self.folder = out.with_name(out.name + ".parts")
@@ -94,7 +94,7 @@ class Parts:
         with Cache(self.out) as cache:
             return not set(skipped) <= set(cache.skipped)
 
-    def _compared(self, path: Path, theirs: dict[str, Any], accept_versions: bool) -> list[str]:
+    def _compared(self, path: Path, theirs: Settings, accept_versions: bool) -> list[str]:
         """Refuse to join rows of different settings; rows that differ in precision only join with a note."""
         ours = self.settings
         different = [k for k in ours if theirs.get(k) != ours[k]]

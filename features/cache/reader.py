@@ -18,9 +18,10 @@ from features.cache.schema import (
     VERSION,
     SeriesRows,
     Settings,
+    Vectors,
 )
 from features.scans.find import Skipped
-from features.scans.slice import SLICE_COLUMNS
+from features.scans.slice import SLICE_COLUMNS, Columns
 
 
 class Cache:
@@ -62,7 +63,7 @@ class Cache:
             self.content_digest = str(self.settings.pop("content_digest"))
             self.n, self.dim = (int(x) for x in self.file["features"].shape)
             self.names = {c: _texts(self.file[f"names/{c}"]) for c in CODED}
-            self.series: dict[str, NDArray[Any]] = {
+            self.series: Columns = {
                 k: _texts(v) if v.dtype.kind == "O" else v[()] for k, v in self.file["series"].items()
             }
             for name in ("patient", "sequence"):
@@ -98,7 +99,7 @@ class Cache:
         values = self.file[f"rows/{name}"][()][rows]
         return np.asarray(self.names[name][values] if name in CODED else values)
 
-    def features(self, rows: slice = slice(None)) -> NDArray[Any]:
+    def features(self, rows: slice = slice(None)) -> Vectors:
         """/features[rows], (m, d) of the stored dtype."""
         return np.asarray(self.file["features"][rows])
 
@@ -177,11 +178,11 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _texts(dataset: h5py.Dataset) -> NDArray[Any]:
+def _texts(dataset: h5py.Dataset) -> NDArray[np.object_]:
     return np.array([t.decode(errors="surrogateescape") for t in dataset[()]], object)
 
 
-def _plain(name: str, value: Any) -> Any:
+def _plain(name: str, value: object) -> str | int | float:
     value = value.item() if isinstance(value, np.generic) else value
     if not isinstance(value, (str, int, float)):
         raise ValueError(f"the root attribute {name} is a {type(value).__name__}; expected a text or a number")

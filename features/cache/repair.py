@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from core.lock import file_lock
 from features.cache.checks import damage, layout
 from features.cache.isolated import try_to_open
 from features.cache.reader import Cache, Stored
+from features.cache.schema import Settings
 from features.cache.writer import write
 from features.scans.find import Skipped
 
@@ -38,7 +38,7 @@ def repair(path: Path, out: Path) -> tuple[int, list[str]]:
     return len(intact), lost
 
 
-def own_settings(cache: Cache) -> dict[str, Any]:
+def own_settings(cache: Cache) -> Settings:
     """The settings of a cache without those that every cache has alike."""
     return {k: v for k, v in cache.settings.items() if k not in ("format", "format_version")}
 

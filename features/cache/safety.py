@@ -9,14 +9,13 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 _DEEPEST = 12  # groups in groups; a cycle of hard links would go on for ever
 
 
-def check_file(file: Any, path: Path) -> None:
+def check_file(file: h5py.File, path: Path) -> None:
     """Raise ValueError, naming file and member, unless all that an open file holds lies plainly in the file itself."""
     _check_group(file, "", path, held_bytes(path), 0)
 
@@ -41,7 +40,7 @@ def held_bytes(path: Path) -> int:
     return held
 
 
-def _check_group(group: Any, name: str, path: Path, size: int, depth: int) -> None:
+def _check_group(group: h5py.Group, name: str, path: Path, size: int, depth: int) -> None:
     if depth > _DEEPEST:
         raise ValueError(_refusal(path, name, f"lies more than {_DEEPEST} groups deep"))
     for key in group:
@@ -57,7 +56,7 @@ def _check_group(group: Any, name: str, path: Path, size: int, depth: int) -> No
             _check_dataset(item, member, path, size)
 
 
-def _check_dataset(dataset: Any, name: str, path: Path, size: int) -> None:
+def _check_dataset(dataset: h5py.Dataset, name: str, path: Path, size: int) -> None:
     storage = dataset.id.get_create_plist()
     if storage.get_layout() == h5py.h5d.VIRTUAL:
         raise ValueError(_refusal(path, name, "is a virtual dataset, made of other files"))

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.scans.find import Skipped
-from features.scans.slice import CODED_SLICE_COLUMNS, SLICE_COLUMNS
+from features.scans.slice import CODED_SLICE_COLUMNS, SLICE_COLUMNS, Columns
 
 FORMAT = "mgmt-radiogenomics/features"
 VERSION = 1
 CHUNK_ROWS = 256
 
+Vectors = NDArray[np.float32 | np.float16]
 Settings = dict[str, Any]  # texts and numbers, by the names of root attributes
 
 # The columns of /rows: name -> dtype. Coded columns hold an index into /names/<column>.
@@ -40,8 +41,8 @@ class SeriesRows:
     sequence: str
     fingerprint: str
     precision: str
-    features: NDArray[Any]
-    columns: dict[str, NDArray[Any]]
+    features: Vectors
+    columns: Columns
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
@@ -72,7 +73,7 @@ class SeriesRows:
         return digest.hexdigest()
 
 
-def content_digest(attributes: dict[str, Any], series_digests: Sequence[str], skipped: Sequence[Skipped]) -> str:
+def content_digest(attributes: Settings, series_digests: Sequence[str], skipped: Sequence[Skipped]) -> str:
     """BLAKE2b of all that a cache says, by way of the digests of its series: equal for equal content."""
     content = [sorted(attributes.items()), list(series_digests), [list(astuple(s)) for s in skipped]]
     return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()

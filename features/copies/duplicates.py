@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.predictions import TABLE
-from features.copies.fingerprint import Fingerprint, fingerprint, from_arrays
+from features.copies.fingerprint import Fingerprint, Stored, fingerprint, from_arrays
 from features.copies.matching import near_copies
 from features.table import Table
 
@@ -49,7 +49,7 @@ def duplicate_patients(fingerprints: Mapping[str, Fingerprint]) -> list[Pair]:
     return [p for sequence, f in fingerprints.items() for p in _pairs(sequence, f, f) if p.a < p.b]
 
 
-def known_patients(tables: Iterable[Table], arrays: Mapping[str, NDArray[Any]]) -> list[Pair]:
+def known_patients(tables: Iterable[Table], arrays: Mapping[str, Stored]) -> list[Pair]:
     """The pairs of a new patient `a` and a patient `b` of a training, by the fingerprints of a fitted head.
 
     Sequences of which `arrays` (see `fingerprint.to_arrays`) has no fingerprint are passed over.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.table import Table
 
 Floats = NDArray[np.float32]
+Stored = NDArray[Any]  # of any of the types of a `Fingerprint`
 
 SKETCH_BITS = 256
 # In vectors of fewer values high cosines come by chance; so do equal rows of a table with fewer values.
@@ -35,7 +36,7 @@ class Fingerprint:
     (n, 0) where the vectors are too short or the rows are those of a table; scale : (d,) float32
     """
 
-    patients: NDArray[Any]
+    patients: NDArray[np.str_]
     owner: NDArray[np.int32]
     digest: NDArray[np.uint64]
     sketch: NDArray[np.uint8]
@@ -80,12 +81,12 @@ def fingerprint(table: Table, scale: NDArray[np.float32] | None = None) -> Finge
     return Fingerprint(patients, owner, numbers, sketch, scale)
 
 
-def to_arrays(fingerprints: Mapping[str, Fingerprint]) -> dict[str, NDArray[Any]]:
+def to_arrays(fingerprints: Mapping[str, Fingerprint]) -> dict[str, Stored]:
     """`<sequence>/<field>`: array, for a file."""
     return {f"{q}/{name}": array for q, f in fingerprints.items() for name, array in vars(f).items()}
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]], sequence: str) -> Fingerprint | None:
+def from_arrays(arrays: Mapping[str, Stored], sequence: str) -> Fingerprint | None:
     """The inverse of `to_arrays` for one sequence; None where there is none of it.
 
     Raises ValueError where rows are not grouped by patient, in order.

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.scans.orientation import MAX_PIXELS, RawSlice, UnusableError, cause, check_voxels, luminance, make_slice
+from features.scans.orientation import (
+    MAX_PIXELS,
+    Pixels,
+    RawSlice,
+    UnusableError,
+    cause,
+    check_voxels,
+    luminance,
+    make_slice,
+)
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 
 def read_dicom(path: Path, source: str, _: str) -> list[RawSlice]:
@@ -37,7 +49,7 @@ def read_dicom(path: Path, source: str, _: str) -> list[RawSlice]:
         raise UnusableError(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
-def _dicom_slices(ds: Any, source: str) -> list[RawSlice]:
+def _dicom_slices(ds: Dataset, source: str) -> list[RawSlice]:
     frames = _dicom_frames(ds)
     bits = int(ds.get("BitsStored", 0) or ds.BitsAllocated)
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
@@ -79,7 +91,7 @@ def _dicom_slices(ds: Any, source: str) -> list[RawSlice]:
     return slices
 
 
-def _dicom_frames(ds: Any) -> NDArray[Any]:
+def _dicom_frames(ds: Dataset) -> Pixels:
     """Stored values as (frames, rows, columns); colour becomes luminance (ITU-R BT.601)."""
     from pydicom.pixels import apply_color_lut
     from pydicom.uid import UID
@@ -104,7 +116,7 @@ def _dicom_frames(ds: Any) -> NDArray[Any]:
     return np.asarray(pixels).reshape((n_frames, int(ds.Rows), int(ds.Columns)))
 
 
-def _padding_mask(ds: Any, frames: NDArray[Any]) -> NDArray[np.bool_] | None:
+def _padding_mask(ds: Dataset, frames: Pixels) -> NDArray[np.bool_] | None:
     """Where PixelPaddingValue (0028,0120) to PixelPaddingRangeLimit (0028,0121) fills the frame, PS3.3 C.7.5.1.1.2."""
     value = ds.get("PixelPaddingValue")
     if value is None:
@@ -120,7 +132,7 @@ def _padding_mask(ds: Any, frames: NDArray[Any]) -> NDArray[np.bool_] | None:
     return np.asarray((frames >= low) & (frames <= high))
 
 
-def _frame_value(ds: Any, k: int, group: str, name: str) -> Any:
+def _frame_value(ds: Dataset, k: int, group: str, name: str) -> Any:
     """An attribute of frame k: per frame, shared, or at the root (PS3.3 C.7.6.16)."""
     for functional, index in (("PerFrameFunctionalGroupsSequence", k), ("SharedFunctionalGroupsSequence", 0)):
         items = ds.get(functional)
@@ -131,7 +143,7 @@ def _frame_value(ds: Any, k: int, group: str, name: str) -> Any:
     return ds.get(name)
 
 
-def _rescale(ds: Any, k: int) -> tuple[float, float]:
+def _rescale(ds: Dataset, k: int) -> tuple[float, float]:
     slope = _frame_value(ds, k, "PixelValueTransformationSequence", "RescaleSlope")
     intercept = _frame_value(ds, k, "PixelValueTransformationSequence", "RescaleIntercept")
     slope, intercept = float(1 if slope is None else slope), float(0 if intercept is None else intercept)
@@ -140,7 +152,7 @@ def _rescale(ds: Any, k: int) -> tuple[float, float]:
     return slope, intercept
 
 
-def _spacing(ds: Any, k: int) -> tuple[float, float]:
+def _spacing(ds: Dataset, k: int) -> tuple[float, float]:
     value = _frame_value(ds, k, "PixelMeasuresSequence", "PixelSpacing")
     mm = _numbers(value if value is not None else ds.get("ImagerPixelSpacing"), 2)
     return (float(mm[0]), float(mm[1])) if mm is not None and (mm > 0).all() else (np.nan, np.nan)

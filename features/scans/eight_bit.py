@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.scans.orientation import RawSlice
+from features.scans.orientation import Pixels, RawSlice
 
 PERCENTILES = (0.5, 99.5)
 BRAIN_LEVEL = 12  # of 255: what lies above 5 % of the window counts as brain
@@ -58,7 +58,7 @@ def to_eight_bit(slices: Sequence[RawSlice], normalize: str) -> tuple[list[Eight
     return kept, refused
 
 
-def _window(images: Sequence[NDArray[Any]]) -> tuple[float, float]:
+def _window(images: Sequence[Pixels]) -> tuple[float, float]:
     """The percentile window of the foreground of all `images` together; (v, v) where there is none."""
     lowest = min(image.min() for image in images)
     foreground = np.concatenate([image[(image > lowest) & (image != 0)] for image in images])
@@ -70,7 +70,7 @@ def _window(images: Sequence[NDArray[Any]]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _map(pixels: NDArray[Any], window: tuple[float, float]) -> NDArray[np.uint8]:
+def _map(pixels: Pixels, window: tuple[float, float]) -> NDArray[np.uint8]:
     """(h, w) of any type -> (h, w) uint8, low ... high to 0 ... 255; all zeros where the image is of one single value."""
     low, high = window
     if (pixels == pixels[0, 0]).all():

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.scans.orientation import RawSlice, UnusableError, check_voxels, finite
-
-Voxels = NDArray[np.integer | np.floating]
+from features.scans.orientation import Pixels, RawSlice, UnusableError, check_voxels, finite
 
 
 def read_nifti(path: Path, source: str, plane: str) -> list[RawSlice]:
@@ -40,7 +38,7 @@ def read_nifti(path: Path, source: str, plane: str) -> list[RawSlice]:
     return _cut(volume, affine, zooms, source, plane)
 
 
-def _cut(volume: Voxels, affine: NDArray[np.float64], zooms: list[float], source: str, plane: str) -> list[RawSlice]:
+def _cut(volume: Pixels, affine: NDArray[np.float64], zooms: list[float], source: str, plane: str) -> list[RawSlice]:
     """The slices of a volume whose axes run to Right, Anterior, Superior; zooms : mm along each."""
     eight_bit = volume.dtype == np.uint8
     # Seen as in radiology: x runs to the patient's Left, rows to Posterior (axial) or Inferior.

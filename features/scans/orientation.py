@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Pixels = NDArray[np.integer | np.floating]  # (h, w), or more axes
+Vector = NDArray[np.float64]
 
 UNKNOWN = "unknown"
 
@@ -37,7 +39,7 @@ class RawSlice:
     eight_bit : the stored values are 8-bit intensities, to be taken as they are
     """
 
-    pixels: NDArray[Any]
+    pixels: Pixels
     source: str
     instance: int
     spacing: tuple[float, float]
@@ -48,12 +50,12 @@ class RawSlice:
 
 
 def make_slice(
-    pixels: NDArray[Any],
+    pixels: Pixels,
     source: str,
     instance: int,
     spacing: tuple[float, float],
-    cosines: NDArray[Any] | None,
-    corner: NDArray[Any] | None,
+    cosines: Vector | None,
+    corner: Vector | None,
     full_range: tuple[float, float] | None,
     eight_bit: bool,
 ) -> RawSlice:
@@ -73,7 +75,7 @@ def make_slice(
     )
 
 
-def orientation_of(cosines: NDArray[Any] | None) -> tuple[str, NDArray[np.float64] | None]:
+def orientation_of(cosines: Vector | None) -> tuple[str, NDArray[np.float64] | None]:
     """Plane and unit normal (pointing to Left, Posterior or Head) of ImageOrientationPatient (6 values)."""
     if cosines is None or cosines.shape != (6,):
         return UNKNOWN, None
@@ -97,8 +99,8 @@ def _orientation(values: tuple[float, ...]) -> tuple[str, NDArray[np.float64] | 
 
 
 def to_display(
-    pixels: NDArray[Any], spacing: tuple[float, float], cosines: NDArray[Any] | None
-) -> tuple[NDArray[Any], tuple[float, float]]:
+    pixels: Pixels, spacing: tuple[float, float], cosines: Vector | None
+) -> tuple[Pixels, tuple[float, float]]:
     """Turn and flip an image to the radiological display of its plane; unknown planes stay as they are."""
     plane, _ = orientation_of(cosines)
     if plane == UNKNOWN or cosines is None:
@@ -115,13 +117,13 @@ def to_display(
     return pixels, spacing
 
 
-def luminance(rgb: NDArray[Any]) -> NDArray[Any]:
+def luminance(rgb: Pixels) -> Pixels:
     """(..., 3 or 4) colour -> (...) grey in the same dtype; grey stored as colour comes back unchanged."""
     red, green, blue = (rgb[..., c].astype(np.float64) for c in range(3))
     return np.rint(0.299 * red + 0.587 * green + 0.114 * blue).astype(rgb.dtype)
 
 
-def finite(pixels: NDArray[Any]) -> NDArray[Any]:
+def finite(pixels: Pixels) -> Pixels:
     """Pixels that are no number become the lowest finite value, as padding does."""
     if pixels.dtype.kind != "f" or (finite := np.isfinite(pixels)).all():
         return pixels

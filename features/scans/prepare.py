@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from features.scans.decode import read_file
 from features.scans.eight_bit import EightBit, brain_fraction, to_eight_bit
 from features.scans.find import Series, Skipped, kind_of
 from features.scans.orientation import RawSlice
-from features.scans.slice import Slice, columns_of
+from features.scans.slice import Columns, Slice, columns_of
 
 PREPROCESSING = "slices-1"
 
@@ -30,7 +29,7 @@ class Images:
     """The prepared slices of one series: `pixels` (n, size, size) uint8, and a value per slice for each field of `Slice`."""
 
     pixels: NDArray[np.uint8]
-    columns: dict[str, NDArray[Any]]
+    columns: Columns
     skipped: list[Skipped]
 
 
@@ -98,7 +97,7 @@ def _facts(eight: EightBit, view: int, pixels: NDArray[np.uint8]) -> Slice:
 def order(slices: Sequence[RawSlice]) -> list[RawSlice]:
     """By plane, then position along its axis, then instance number, then natural file name."""
 
-    def key(s: RawSlice) -> tuple[Any, ...]:
+    def key(s: RawSlice) -> tuple[str, bool, float, int, list[tuple[int, int, str]]]:
         known = bool(np.isfinite(s.position))
         return (s.plane, not known, s.position if known else 0.0, s.instance, natural_key(s.source))
 

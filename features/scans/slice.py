@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Columns = dict[str, NDArray[Any]]  # texts are objects; the other types: `SLICE_COLUMNS`
+
 
 def _column(dtype: str, *, coded: bool = False) -> Any:
     """A field with its type in a file; a coded one is a text there, kept once, and its number in each row."""
@@ -52,7 +54,7 @@ SLICE_COLUMNS: dict[str, str] = {f.name: f.metadata["dtype"] for f in fields(Sli
 CODED_SLICE_COLUMNS = tuple(f.name for f in fields(Slice) if f.metadata["coded"])
 
 
-def columns_of(slices: Sequence[Slice]) -> dict[str, NDArray[Any]]:
+def columns_of(slices: Sequence[Slice]) -> Columns:
     """{column: a value per slice}, texts as objects."""
     return {
         name: np.array([getattr(s, name) for s in slices], object if name in CODED_SLICE_COLUMNS else dtype)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from features.backbones.bfloat16 import has_arithmetic
-from features.backbones.keras_applications import BACKBONES, Embedder
+from features.backbones.keras_applications import APPLICATIONS, Embedder
 from features.cache.reader import Cache
 from features.extraction import extract
 from features.scans.find import find_scans
@@ -164,11 +164,11 @@ def test_unit_preprocessing_is_rgb_over_255(weights: str, plain, photographs: np
     assert relative(unit(grey), expected) < 1e-4
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("backbone", list(APPLICATIONS))
 def test_every_backbone_of_the_table_goes_through_the_same_door(backbone: str) -> None:
     embed = Embedder(backbone, weights="random", precision="float32", seed=3)
     vectors = embed(np.full((1, 224, 224), 90, np.uint8))
-    assert vectors.shape == (1, BACKBONES[backbone].dim)
+    assert vectors.shape == (1, APPLICATIONS[backbone].dim)
     assert vectors.dtype == np.float32
     assert embed.settings["weights"] == "random"
     assert embed.settings["preprocess"] == backbone

@@ -14,7 +14,7 @@ from core.leak import Leak
 from core.predictions import Predictions
 from evaluation.read_run import in_memory, read_run
 from features import load
-from features.cache import hdf5
+from features.cache.writer import write
 from features.table import Table
 from heads import Run, cross_validate
 
@@ -33,7 +33,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             x = 0.5 * rng.normal(size=12) + rng.normal(size=(4, 12))
             x[:, 0] += 1.5 * (2 * (i % 2) - 1)
             blocks.append(series(f"{i:05d}", sequence, x, blank=(0,)))
-    hdf5.write(folder / "f.h5", SETTINGS, blocks)
+    write(folder / "f.h5", SETTINGS, blocks)
     (folder / "l.csv").write_text("BraTS21ID,MGMT_value\n" + "".join(f"{i:05d},{i % 2}\n" for i in range(N)))
     return folder / "f.h5", folder / "l.csv"
 
