@@ -19,7 +19,7 @@ from evaluation.options import AuditOptions, ExplainOptions, Exports, Folders, N
 def parser() -> argparse.ArgumentParser:
     """The options of stage 3."""
     p = argparse.ArgumentParser(prog="evaluate.py", description=__doc__)
-    add_options(p, Folders, ReportOptions, Exports, AuditOptions, NewPatientOptions, ExplainOptions)
+    add_options(p, Folders, ReportOptions, Exports, NewPatientOptions, AuditOptions, ExplainOptions)
     p.add_argument("--version", action="version", version=__version__)
     return p
 
