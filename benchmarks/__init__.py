@@ -1,1 +1,1 @@
-"""One file per question: `python -m benchmarks NAME`."""
+"""One file per question, in a folder for each kind of question: `python -m benchmarks NAME`."""

@@ -7,21 +7,27 @@ import json
 import platform
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks.timing import Row, table_lines
 
 OUT = Path("build/benchmarks")
-_NO_QUESTIONS = ("timing", "vectors")
+FOLDERS = ("evidence", "faults", "speed")
 _BY_NAME = ("growth",)  # takes longer than all the others together
 
 
-def main(argv: list[str]) -> int:
-    """Run questions by name; without one all that are about speed, but for growth. A table is printed, and written as JSON.
+def questions() -> dict[str, ModuleType]:
+    """{name: its module}, by name: one with `measure() -> list[Row]`, or with `main()` where it prints a table of its own."""
+    files = [p for folder in FOLDERS for p in (Path(__file__).parent / folder).glob("[!_]*.py")]
+    return {
+        p.stem: importlib.import_module(f"benchmarks.{p.parent.name}.{p.stem}")
+        for p in sorted(files, key=lambda p: p.stem)
+    }
 
-    A question is a module with `measure() -> list[Row]`, or with `main()` where it prints a table of its own.
-    """
-    stems = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_"))
-    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in stems if name not in _NO_QUESTIONS}
+
+def main(argv: list[str]) -> int:
+    """Run questions by name; without one all that are about speed, but for growth. A table is printed, and written as JSON."""
+    modules = questions()
     if unknown := set(argv) - set(modules):
         print(f"no question {', '.join(sorted(unknown))}; there are {', '.join(modules)}", file=sys.stderr)
         return 2
@@ -30,7 +36,7 @@ def main(argv: list[str]) -> int:
         if hasattr(modules[name], "main"):
             modules[name].main()
             continue
-        found = modules[name].measure()
+        found: list[Row] = modules[name].measure()
         print("\n".join(table_lines(found)[0 if not rows else 2 :]), flush=True)
         OUT.mkdir(parents=True, exist_ok=True)
         content = {"machine": platform.processor() or platform.machine(), "rows": [r.to_json() for r in found]}

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Row:
             return None
         return self.ours / self.limit if self.unit.endswith("/s") else self.limit / self.ours
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Every field and the fraction of the limit."""
         return {**asdict(self), "fraction": self.fraction}
 
@@ -65,7 +64,7 @@ class Timing:
     ratio: float
 
 
-def in_turn(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 5, *, warm: bool = True) -> Timing:
+def in_turn(ours: Callable[[], object], peer: Callable[[], object], rounds: int = 5, *, warm: bool = True) -> Timing:
     """Time two calls in turn. With `warm` each runs once before, uncounted."""
     pairs = []
     for k in range(rounds + warm):
@@ -76,7 +75,7 @@ def in_turn(ours: Callable[[], Any], peer: Callable[[], Any], rounds: int = 5, *
     return Timing(statistics.median(a), statistics.median(b), statistics.median(y / x for x, y in pairs))
 
 
-def seconds(call: Callable[[], Any]) -> float:
+def seconds(call: Callable[[], object]) -> float:
     """Wall time of one call."""
     start = time.perf_counter()
     call()

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from features.cache import hdf5
-from features.cache.hdf5 import SeriesRows
+from features.cache.schema import SeriesRows
+from features.cache.writer import write
 
 ROWS, PATIENTS, DIM = (
     43_000,
@@ -59,7 +59,14 @@ def series(rows: int = ROWS, patients: int = PATIENTS, seed: int = 0, sequence: 
             "window_low": np.zeros(n, np.float32), "window_high": np.full(n, 255, np.float32),
             "pixel_digest": np.array([f"{patient}{i:027d}"[:32].encode() for i in numbers], "S32"),
         }  # fmt: skip
-        yield SeriesRows(patient, sequence, "0" * 32, "float32", np.maximum(X, 0), columns)
+        yield SeriesRows(
+            patient=patient,
+            sequence=sequence,
+            fingerprint="0" * 32,
+            precision="float32",
+            features=np.maximum(X, 0),
+            columns=columns,
+        )
 
 
 def cohort(
@@ -69,7 +76,7 @@ def cohort(
     folder.mkdir(parents=True, exist_ok=True)
     cache, labels = folder / f"{'-'.join(sequences)}-{rows}-{patients}.h5", folder / f"labels-{patients}.csv"
     if not cache.exists():
-        hdf5.write(cache, SETTINGS, (s for k, q in enumerate(sequences) for s in series(rows, patients, k, q)))
+        write(cache, SETTINGS, (s for k, q in enumerate(sequences) for s in series(rows, patients, k, q)))
     with labels.open("w", newline="", encoding="utf-8") as f:
         csv.writer(f).writerows([("patient_id", "label"), *labels_of(patients).items()])
     return cache, labels

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
-from functools import partial
+from dataclasses import fields
 from pathlib import Path
+
+from evaluation.audit.options import AuditOptions
+
+
+def run_audit(options: AuditOptions, out: Path, argv: list[str] | None, shown: Path | None = None) -> list[str]:
+    """Audit a file and write what was found.
+
+    Parameters
+    ----------
+    options : which file, which splits, which columns
+    out : the folder to write to
+    argv : the command line, for the provenance; None for the one of this process
+    shown : the folder that the user named, where `out` is a temporary one that takes its place
+
+    Returns
+    -------
+    What to print, line by line.
+
+    Raises
+    ------
+    ValueError : a file that is not there or is not understood
+    """
+    from evaluation.audit.auditing import audit
+    from evaluation.audit.pages import PAGE, write_audit
+
+    page = (shown or out) / PAGE
+    replaced = " (in place of the audit that was there)" if page.exists() else ""
+    return [*write_audit(audit(options), out, argv), "", f"audit: {page}{replaced}"]
+
+
+def audit_options(given: argparse.Namespace) -> AuditOptions:
+    """The options of an audit, from what was given at the door that has them among others."""
+    named = {f.name: getattr(given, f.name) for f in fields(AuditOptions) if f.name != "predictions"}
+    return AuditOptions(predictions=given.audit, **named)
 
 
 def audit(args: argparse.Namespace, argv: list[str] | None, out: Path) -> str:
-    """Somebody else's predictions -> audit.html, audit.json and figures/."""
-    from core.ids import patient_number
-    from core.provenance import provenance
-    from core.tables import read_csv
-    from evaluation.audit.reader import read_predictions
-    from evaluation.audit.section import audit_sections, write_json
-    from evaluation.audit.splits import read_slides, read_splits
-    from evaluation.report.html import write_sections
-    from features.labels import parse_labels
-
-    parse = partial(parse_labels, args.audit, positive=args.positive, negative=args.negative)
-    slides = read_slides(args.slides, read_csv) if args.slides else {}
-    names = {k: getattr(args, k) for k in ("patient_column", "label_column", "score_column", "fold_column")}
-    header, rows = read_csv(args.audit)
-    predictions = read_predictions(args.audit.name, header, rows, parse, slides=slides, **names)
-    splits = [s for path in args.splits or () for s in read_splits(path, read_csv)]
-    sampling = {"replicates": args.replicates, "seed": args.seed}
-    words, sections = audit_sections(predictions, splits, slides, patient_number, out / "figures", **sampling)
-    origin, page = provenance(argv), args.out / "audit.html"
-    replaced = " (in place of the audit that was there)" if page.exists() else ""
-    write_json(out / "audit.json", args.audit.name, words, sections, origin)
-    alarms = [w for w in words if "LEAKS: " in w or w.startswith("VALIDATION AS TEST")]
-    # each sentence once on the page, alarms in the section that is about them too
-    lead = [w for w in words if w not in alarms]
-    shown = [replace(s, words=[w for w in s.words if w not in lead]) for s in sections]
-    write_sections(out / page.name, f"Audit of {args.audit.name}", lead, shown, origin, alarms)
-    return "\n".join([*sections[0].words, "", *words, "", f"audit: {page}{replaced}"])
+    """Somebody else's predictions -> audit.html, audit.json and figures/; what to print."""
+    return "\n".join(run_audit(audit_options(args), out, argv, shown=args.out))

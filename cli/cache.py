@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from core.text import printable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,90 +55,97 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; 0 if all is well, 1 for a damaged cache, 2 for wrong input."""
+    """Run one verb.
+
+    Parameters
+    ----------
+    argv : the arguments; by default those of the command line
+
+    Returns
+    -------
+    0 if all is well, 1 for a damaged cache, 2 for wrong input
+    """
     args = parser().parse_args(argv)
+    verbs = {
+        "info": _info,
+        "verify": _verify,
+        "repair": _repair,
+        "merge": _merge,
+        "dedupe": _dedupe,
+        "phantom": _phantom,
+    }
     try:
-        if args.verb == "info":
-            print("\n".join(info_lines(args.cache, args.skipped)))
-        elif args.verb == "verify":
-            from features.cache.isolated import verify_apart
-
-            problems = verify_apart(args.cache)
-            print("\n".join(map(_printable, problems)) if problems else f"{args.cache}: sound")
-            return 1 if problems else 0
-        elif args.verb == "repair":
-            from features.cache.repair import repair
-
-            n, lost = repair(args.cache, args.out)
-            print(f"{args.out}: {n} series are intact, {len(lost)} must be extracted again")
-            print("\n".join(f"  {_printable(words)}" for words in lost), end="\n" if lost else "")
-            print(
-                f"next: python extract_features.py COHORT --out {args.out}, with the settings of before, fills the gaps"
-            )
-        elif args.verb == "merge":
-            from features.cache.merge import merge
-
-            n, alike = merge(args.cache, args.out)
-            print(
-                f"{args.out}: {n} series of {len(args.cache)} caches; {alike} stood in several, alike, and are kept once"
-            )
-        elif args.verb == "dedupe":
-            from features.cache.dedupe import copies, dedupe
-
-            removed, kept = dedupe(args.cache, args.out) if args.out else copies(args.cache)
-            print(
-                f"patients that are a copy of another: {len(removed)}{f', left out of {args.out}' if args.out else ''}"
-            )
-            told = [f"  {patient}: a copy of {original} ({what})" for patient, (original, what) in removed.items()]
-            told += [f"  kept, though they share images: {pair}" for pair in kept]
-            print("\n".join(map(_printable, told)), end="\n" if told else "")
-        else:
-            from features.phantom import ideal_auc, make_phantom
-
-            folder = make_phantom(
-                args.out,
-                patients=args.patients,
-                effect=args.effect,
-                seed=args.seed,
-                slices=args.slices,
-                sequences=tuple(args.sequence),
-                shortcut=args.shortcut,
-            )
-            best = f"{ideal_auc(args.effect):.3f}"
-            planted = f" by anatomy; positives have {args.shortcut} more slices" if args.shortcut else ""
-            print(f"{folder}: {args.patients} patients; the best possible AUC is {best}{planted}")
+        lines = verbs[args.verb](args)
+    except DamagedError as error:
+        print(error)
+        return 1
     except (ValueError, OSError) as error:
         print(f"python -m features: {error}", file=sys.stderr)
         return 2
+    print("\n".join(map(printable, lines)))
     return 0
 
 
-def _printable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()  # names that are no UTF-8 print too
+class DamagedError(Exception):
+    """What is wrong with a cache, a line for each problem."""
 
 
-def info_lines(path: Path, skipped: bool = False) -> list[str]:
-    """A cache in words."""
-    from features.cache.hdf5 import Cache
-    from features.cache.isolated import try_to_open
+def _info(args: argparse.Namespace) -> list[str]:
+    from cli.words.cache import info_lines
 
-    try_to_open(path)
-    with Cache(path) as cache:
-        view = cache.column("view")
-        brain = cache.column("brain_fraction")[view == 0]
-        lines = [f"{path}: {cache.n} rows of {cache.dim} ({int((view > 0).sum())} of them augmented views)"]
-        lines += [f"  {k}: {v}" for k, v in sorted(cache.settings.items())]
-        lines.append(f"  content digest: {cache.content_digest}")
-        lines.append(
-            f"  {len(set(cache.series['patient']))} patients, {len(cache.series['patient'])} series, {int((brain == 0).sum())} blank slices"
-        )
-        counts = Counter(zip(cache.column("sequence")[view == 0], cache.column("plane")[view == 0], strict=True))
-        lines += [f"  {sequence:6} {plane:9} {n:7} slices" for (sequence, plane), n in sorted(counts.items())]
-        lines.append(f"  {len(cache.skipped)} skipped")
-        if skipped:
-            lines += [f"    {s.source}: {s.reason}" for s in cache.skipped]
-    return list(map(_printable, lines))
+    return info_lines(args.cache, args.skipped)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _verify(args: argparse.Namespace) -> list[str]:
+    from features.cache.isolated import verify_apart
+
+    if problems := verify_apart(args.cache):
+        raise DamagedError("\n".join(map(printable, problems)))
+    return [f"{args.cache}: sound"]
+
+
+def _repair(args: argparse.Namespace) -> list[str]:
+    from features.cache.repair import repair
+
+    n, lost = repair(args.cache, args.out)
+    return [
+        f"{args.out}: {n} series are intact, {len(lost)} must be extracted again",
+        *(f"  {words}" for words in lost),
+        f"next: python extract_features.py COHORT --out {args.out}, with the settings of before, fills the gaps",
+    ]
+
+
+def _merge(args: argparse.Namespace) -> list[str]:
+    from features.cache.merge import merge
+
+    n, alike = merge(args.cache, args.out)
+    return [f"{args.out}: {n} series of {len(args.cache)} caches; {alike} stood in several, alike, and are kept once"]
+
+
+def _dedupe(args: argparse.Namespace) -> list[str]:
+    from features.cache.dedupe import copies, dedupe
+
+    removed, kept = dedupe(args.cache, args.out) if args.out else copies(args.cache)
+    where = f", left out of {args.out}" if args.out else ""
+    return [
+        f"patients that are a copy of another: {len(removed)}{where}",
+        *(f"  {patient}: a copy of {original} ({what})" for patient, (original, what) in removed.items()),
+        *(f"  kept, though they share images: {pair}" for pair in kept),
+    ]
+
+
+def _phantom(args: argparse.Namespace) -> list[str]:
+    from features.phantom import ideal_auc, make_phantom
+
+    folder = make_phantom(
+        args.out,
+        patients=args.patients,
+        effect=args.effect,
+        seed=args.seed,
+        slices=args.slices,
+        sequences=tuple(args.sequence),
+        shortcut=args.shortcut,
+    )
+    best = f"{ideal_auc(args.effect):.3f}"
+    planted = f" by anatomy; positives have {args.shortcut} more slices" if args.shortcut else ""
+    return [f"{folder}: {args.patients} patients; the best possible AUC is {best}{planted}"]

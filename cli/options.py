@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from core.options import Option, default_of, options_of
+from core.options import Option, default_of, options_of, required
 
 T = TypeVar("T")
 
@@ -22,19 +22,19 @@ def add_options(parser: argparse.ArgumentParser, *classes: type) -> None:
             there.add(f.name)
             if about.group not in groups:
                 groups[about.group] = parser.add_argument_group(about.group)
-            _add(groups[about.group], f.name, about, default_of(f))
+            _add(groups[about.group], f.name, about, default_of(f), required(f))
 
 
-def _add(group: Any, name: str, about: Option, default: Any) -> None:
+def _add(group: Any, name: str, about: Option, default: Any, required: bool) -> None:
     if default is False:
-        group.add_argument(_flag(name, about), dest=name, action="store_true", help=about.help)
+        group.add_argument(_flag(name, about), dest=name, action="store_true", help=about.words())
         return
-    choices = about.choices() if callable(about.choices) else about.choices
-    settings: dict[str, Any] = {"help": about.help, "metavar": about.metavar, "default": default}
+    choices = about.allowed()
+    settings: dict[str, Any] = {"help": about.words(), "metavar": about.metavar, "default": default}
     if choices:
         settings["choices"] = tuple(choices)
     if about.parse is not None:
-        settings["type"] = about.parse if isinstance(about.parse, type) else typed(about.parse)
+        settings["type"] = about.parse if isinstance(about.parse, type) else typed(about.parse)  # argparse knows int
     if about.const is not None:
         settings |= {"nargs": "?", "const": about.const}
     if about.many:
@@ -44,7 +44,7 @@ def _add(group: Any, name: str, about: Option, default: Any) -> None:
             name, **{**settings, "nargs": "*" if about.many and default == [] else settings.get("nargs")}
         )
     else:
-        group.add_argument(_flag(name, about), dest=name, required=False, **settings)
+        group.add_argument(_flag(name, about), dest=name, required=required, **settings)
 
 
 def _flag(name: str, about: Option) -> str:

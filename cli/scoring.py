@@ -21,11 +21,12 @@ def score(runs: Sequence[Path], options: NewPatientOptions, argv: list[str] | No
     from evaluation.export.scores import score_rows, trained_sentence
     from evaluation.new_patients import apply_heads, check_one_result, read_new_patients, wanted_of
     from evaluation.read_run import read_run
+    from heads.training.record_words import join_lines
 
     assert options.cache is not None
     new = read_new_patients(options)
-    if options.labels:
-        print("\n".join(new.lines))
+    if new.join is not None:
+        print("\n".join(join_lines(new.join)))
     wanted = wanted_of(options)
     read = [read_run(path) for path in runs]
     if options.submission:

@@ -1,11 +1,23 @@
-"""What a run says: to the user as it goes on, and to run.json."""
+"""What a training says to the user as it goes on: its events in words."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from core.text import some
+from features.copies.duplicates import lines
+from heads.training.events import (
+    Compared,
+    Demonstrating,
+    DrawingCurve,
+    Event,
+    Fitting,
+    FittingAcquisition,
+    FoldNote,
+    Joined,
+    Separated,
+    Shuffling,
+    WithoutSlices,
+)
+from heads.training.record_words import join_lines
 
 
 def say(text: str) -> None:
@@ -13,41 +25,41 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def describe(
-    args: argparse.Namespace, argv: list[str] | None, source: Any, joined: Any, trained: Sequence[Any], leak: str
-) -> dict[str, Any]:
-    """What run.json says of arguments, patients, features, labels and origin."""
-    from core.files import file_sha256
-    from core.predictions import fused_name
-    from core.provenance import provenance
-    from heads.folds import NOTEBOOK_SEED
+def tell(event: Event) -> None:
+    """Print an event of a training."""
+    say(words(event))
 
-    parts = [t.sequence for t in trained]
-    return {
-        "format": "mgmt-radiogenomics/run",
-        "format_version": 1,
-        "run": args.out.name,
-        "arguments": {k: str(v) if isinstance(v, Path) else v for k, v in vars(args).items()},
-        "seed": args.seed,
-        "split_seed": NOTEBOOK_SEED if args.split == "slice" else args.seed,
-        "question": joined.question,
-        "join": joined.lines,
-        "patients": {
-            "labels": joined.labels,
-            "unlabelled": joined.unlabelled,
-            "without_row": joined.without_row,
-            "without_scans": joined.without_scans,
-            "missing_sequence": {t.sequence: t.missing for t in trained},
-        },
-        "fused": {"scores": fused_name(parts), "features": parts[-1]}.get(args.fuse),
-        "split": "file" if args.split_file else args.split,
-        "leak": leak or None,
-        "features": {
-            "file": args.features.name,
-            "digest": source.digest,
-            "settings": source.settings,
-            "skipped": source.skipped,
-        },
-        "labels": {"file": args.labels.name, "sha256": file_sha256(args.labels)},
-        **provenance(argv),
-    }
+
+def words(event: Event) -> str:
+    """An event of a training, in words."""
+    match event:
+        case Joined(join):
+            return "\n".join(join_lines(join))
+        case WithoutSlices(sequence, patients):
+            return f"  {sequence}: no usable slice in {len(patients)} patients: {some(patients)}"
+        case Compared(pairs, labels, seconds, of_rows):
+            return "\n".join(lines(pairs, labels, seconds, of_rows=of_rows))
+        case FoldNote(note):
+            return f"  note: {note}"
+        case Separated(file, patients):
+            return f"  LEAKS: {file} puts patients that share images into different folds: {some(patients)}"
+        case _:
+            return _of_fits(event)
+
+
+def _of_fits(event: Event) -> str:
+    """An event about fits, in words."""
+    match event:
+        case Fitting(n, heads, sequences, None):
+            return f"  fitting {n} times: {', '.join(heads)} on {', '.join(sequences)}"
+        case Fitting(n, heads, _, drawn):
+            return f"  fitting {n} times on inner folds: {drawn} configurations of {', '.join(heads)}"
+        case FittingAcquisition(n, heads):
+            return f"  fitting {n} times: {', '.join(heads)} on how the scans were made"
+        case DrawingCurve(sizes, heads, sequences):
+            return f"  learning curve: {sizes} sizes, {', '.join(heads)} on {', '.join(sequences)}"
+        case Shuffling(n, heads, slow):
+            return f"  shuffling the labels {n} times: {', '.join(heads)}{' (slow)' if slow else ''}"
+        case Demonstrating(heads, sequences, draws):
+            return f"  {', '.join(heads)} on {', '.join(sequences)}, {draws} shuffles of the labels"
+    raise AssertionError(event)

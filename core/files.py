@@ -11,25 +11,44 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text to a temporary name, sync and rename."""
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A file that takes the place of another when it is whole.
+
+    `with atomic_file(path) as temporary`: what is written to `temporary`, a name in the same folder, is synced and renamed to `path`
+    when the block is done. If the block fails, `path` stays as it was; what a kill leaves is deleted by `recover`.
+
+    Parameters
+    ----------
+    path : the file to make or to replace; its folder is made
+
+    Raises
+    ------
+    OSError : there is no room, or no right to write
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
+        yield temporary
+        _sync(temporary)
         temporary.replace(path)
+        _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, atomically, line ends as they are."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
 @contextmanager
 def atomic_files(out: Path) -> Iterator[Path]:
-    """`with staged(out) as folder`: files written to `folder` take their places in `out` when the block is done.
+    """`with atomic_files(out) as folder`: files written to `folder` take their places in `out` when the block is done.
 
     If the block fails, `out` stays as it was. For whoever alone may write `out` now; a kill in the midst of the renames leaves
     whole files of both. Other files in `out` are left alone.
@@ -42,7 +61,9 @@ def atomic_files(out: Path) -> Iterator[Path]:
         for written in sorted(p for p in folder.rglob("*") if p.is_file()):
             place = out / written.relative_to(folder)
             place.parent.mkdir(parents=True, exist_ok=True)
+            _sync(written)
             written.replace(place)
+        _sync(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
@@ -51,7 +72,7 @@ def atomic_files(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(out: Path) -> Iterator[Path]:
-    """`with published(out) as folder`: a temporary folder beside `out`, synced and renamed to it when the block is done.
+    """`with atomic_directory(out) as folder`: a temporary folder beside `out`, synced and renamed to it when the block is done.
 
     What was there before is replaced in one step where the system can exchange two folders (Linux, not on every file system),
     else in two, between which `recover` knows the way back. If the block fails it stays, and the temporary folder goes.
@@ -89,13 +110,16 @@ def recover(out: Path) -> None:
     """
     if not out.parent.is_dir():
         return
-    left = re.compile(rf"\.{re.escape(out.name)}\.[a-z0-9_]{{8}}\.(tmp|old)")
+    left = re.compile(rf"\.{re.escape(out.name)}\.([a-z0-9_]{{8}}|\d+)\.(tmp|old)")  # version 0.1.0 numbered its files
     stumps = [p for p in out.parent.iterdir() if left.fullmatch(p.name)]
     for old in stumps:
         if old.suffix == ".old" and (old / out.name).exists() and not out.exists():
             (old / out.name).rename(out)
     for stump in stumps:
-        shutil.rmtree(stump)
+        if stump.is_dir():
+            shutil.rmtree(stump)
+        else:
+            stump.unlink()
 
 
 def _exchanged(a: Path, b: Path) -> bool:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-# Columns that usually hold the patient's id, the most telling first.
-PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subject")
+# Columns that usually hold the patient's id, and the label, the most telling first; `usual_column` finds them.
+PATIENT_COLUMNS = (
+    "BraTS21ID", "patient_id", "patient", "case_id", "case", "subject_id", "subject", "participant_id", "patientid", "id",
+)  # fmt: skip
+LABEL_COLUMNS = (
+    "MGMT_value", "MGMT", "label", "MGMT_status", "y_true", "ground_truth", "true_label", "gt", "target", "y",
+)  # fmt: skip
 
 _NUMBERED = re.compile(r"(?:brats\d*[_-])?(\d+)(?:\.0+)?", re.IGNORECASE)
+
+
+def column_key(name: str) -> str:
+    """What names of columns are compared by: lower case, everything but letters and digits as `_`; 'Patient ID' is patient_id."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def usual_column(header: Sequence[str], usual: Sequence[str]) -> int | None:
+    """Where the first of the usual names stands in a header; None where none does."""
+    keys = [column_key(name) for name in header]
+    return next((keys.index(k) for k in map(column_key, usual) if k in keys), None)
 
 
 def patient_number(patient: str) -> int | None:

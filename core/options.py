@@ -13,13 +13,13 @@ from typing import Any
 class Option:
     """How a field is asked for on a command line.
 
-    help : a sentence without a full stop; parse : text -> value, raises ValueError; choices : the values allowed, or a function
+    help : a sentence without a full stop, or a function that gives it when it is asked for; parse : text -> value, raises ValueError; choices : the values allowed, or a function
     that gives them when they are asked for, so that what is registered later is among them; many : several values;
     const : what the flag alone stands for; group : title of its part of the help; flag : where it is not `--name`
     positional : given by its place, not by a flag
     """
 
-    help: str
+    help: str | Callable[[], str]
     parse: Callable[[str], Any] | None = None
     choices: Sequence[str] | Callable[[], Sequence[str]] | None = None
     metavar: str | None = None
@@ -29,8 +29,22 @@ class Option:
     flag: str = ""
     positional: bool = False
 
+    def words(self) -> str:
+        """The help."""
+        return self.help() if callable(self.help) else self.help
 
-def option(default: Any = MISSING, help: str = "", *, factory: Callable[[], Any] | None = None, **about: Any) -> Any:
+    def allowed(self) -> Sequence[str]:
+        """The choices; none where anything goes."""
+        return (self.choices() if callable(self.choices) else self.choices) or ()
+
+
+def option(
+    default: Any = MISSING,
+    help: str | Callable[[], str] = "",
+    *,
+    factory: Callable[[], Any] | None = None,
+    **about: Any,
+) -> Any:
     """A dataclass field with its `Option`; `factory` makes a default that is no plain value, such as a list."""
     metadata = {"option": Option(help, **about)}
     if factory is not None:
@@ -50,6 +64,21 @@ def default_of(f: dataclasses.Field[Any]) -> Any:
     if f.default_factory is not MISSING:
         return f.default_factory()
     return None if f.default is MISSING else f.default
+
+
+def required(f: dataclasses.Field[Any]) -> bool:
+    """Whether a field has no default."""
+    return f.default is MISSING and f.default_factory is MISSING
+
+
+def check_choices(options: Any) -> None:
+    """Raise ValueError for a value that is none of the choices of its field, as a command line does."""
+    for f, about in options_of(type(options)):
+        value, allowed = getattr(options, f.name), about.allowed()
+        given = value if about.many else [value]
+        for one in given if allowed and value is not None else ():
+            if one not in allowed:
+                raise ValueError(f"--{f.name.replace('_', '-')} {one!r}; expected one of {', '.join(allowed)}")
 
 
 def as_json(options: Any) -> dict[str, Any]:

@@ -14,8 +14,21 @@ from core import __version__
 LIBRARIES = ("tensorflow", "keras", "numpy", "h5py", "scikit-learn", "lightgbm", "joblib", "scipy")
 
 
+PARTS = ("code_version", "commit", "dirty", "python", "versions", "command")  # of what `provenance` gives
+
+
 def provenance(argv: list[str] | None = None) -> dict[str, Any]:
-    """Code version, commit (and whether files differ from it), library versions, Python, command line."""
+    """Where a result that is made now comes from.
+
+    Parameters
+    ----------
+    argv : the command line without the program's name; None for the one of this process
+
+    Returns
+    -------
+    {code_version, commit, dirty (whether files differ from the commit; both None outside a checkout), python, versions of
+    libraries, command}
+    """
     versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -14,6 +15,8 @@ class Registry(Mapping[str, T]):
     Parameters
     ----------
     kind : what one entry is, for errors: 'head'
+    homes : {name: module whose import registers it}, of the entries that come with the project; a module is imported when its
+        entry is asked for, and these names come first, in this order
 
     Examples
     --------
@@ -22,15 +25,16 @@ class Registry(Mapping[str, T]):
     ... class Forest: ...
     """
 
-    def __init__(self, kind: str) -> None:  # noqa: D107
+    def __init__(self, kind: str, homes: Mapping[str, str] | None = None) -> None:  # noqa: D107
         self.kind = kind
+        self._homes = dict(homes or {})
         self._entries: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that adds what it decorates under `name`. Raises ValueError where another thing has that name."""
 
         def add(entry: T) -> T:
-            if name in self._entries:
+            if name in self._entries or (name in self._homes and not _lives_in(entry, self._homes[name])):
                 raise ValueError(f"there is a {self.kind} {name!r} already; choose another name")
             self._entries[name] = entry
             return entry
@@ -43,12 +47,21 @@ class Registry(Mapping[str, T]):
 
     def __getitem__(self, name: str) -> T:
         """The entry. Raises ValueError that lists the names, where there is none."""
+        if name not in self:
+            raise ValueError(f"unknown {self.kind} {name!r}; expected one of {', '.join(self)}")
         if name not in self._entries:
-            raise ValueError(f"unknown {self.kind} {name!r}; expected one of {', '.join(self._entries)}")
+            import_module(self._homes[name])
         return self._entries[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._homes
+
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
+        return iter([*self._homes, *(name for name in self._entries if name not in self._homes)])
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(list(iter(self)))
+
+
+def _lives_in(entry: object, module: str) -> bool:
+    return f"{getattr(entry, '__module__', '')}.".startswith(f"{module}.")

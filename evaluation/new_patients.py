@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.aggregate import aggregate
 from core.ids import match_ids
@@ -15,12 +14,12 @@ from core.predictions import CHOSEN, Prediction, ResultKey, fuse_scores, group_r
 from core.text import some
 from evaluation.options import NewPatientOptions
 from evaluation.read_run import Run, is_table
-from evaluation.run_facts import baseline_of, leak_of
+from evaluation.run_facts import baseline_of
 from evaluation.statistics.assess import Assessment, assess
 from evaluation.statistics.verdict import Verdict, judge_by_question
 from features.copies.duplicates import known_patients, sentences
-from features.labels import join, read_labels
-from features.table import concatenate, load_table, named_sequences, open_source, pool, selection
+from features.labels import Join, join, read_labels
+from features.table import Source, concatenate, load_table, named_sequences, open_source, pool, selection
 from heads.bundle import Bundle, check_disjoint, check_features, load_bundle
 
 
@@ -28,12 +27,16 @@ from heads.bundle import Bundle, check_disjoint, check_features, load_bundle
 class NewPatients:
     """Features of new patients, and their labels where they are known.
 
-    source : the opened cache or table; labels : {patient: 0 or 1}; lines : how ids were joined, for people
+    source : the opened cache or table; join : their labels, and whom they could not be joined to; None where none are known
     """
 
-    source: Any
-    labels: Mapping[str, int] = field(default_factory=dict)
-    lines: Sequence[str] = ()
+    source: Source
+    join: Join | None = None
+
+    @property
+    def labels(self) -> Mapping[str, int]:
+        """{patient: 0 or 1}, empty where none are known."""
+        return {} if self.join is None else self.join.labels
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def read_new_patients(options: NewPatientOptions) -> NewPatients:
         return NewPatients(source)
     columns = {k: getattr(options, k) for k in ("patient_column", "label_column", "positive", "negative")}
     joined = join(source.patients, read_labels(options.labels, **columns))
-    return NewPatients(source, joined.labels, joined.lines)
+    return NewPatients(source, joined)
 
 
 def wanted_of(options: NewPatientOptions) -> Wanted:
@@ -137,7 +140,7 @@ def apply_heads(run: Run, new: NewPatients, wanted: Wanted, *, cache: Path, allo
         b = load_bundle(file)
         if wanted.head in (None, b.about["head"]) and wanted.loaded in (None, b.about["sequence"]):
             _apply(b, file.name, run.name, new, out, cache=cache, allow_trained=allow_trained)
-    if leak := leak_of(run):
+    if leak := run.leak:
         out.notes.append(
             f"{run.name}: its cross-validation {leak_sentence(leak)}; only its refitted heads are used here"
         )

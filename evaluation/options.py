@@ -133,23 +133,11 @@ class NewPatientOptions(Submission, OneResult, LabelColumns, NewCache, Sampling)
 
 
 @dataclass(frozen=True)
-class AuditOptions(LabelColumns, Sampling):
-    """How somebody else's predictions are audited."""
+class AuditedFile:
+    """Somebody else's predictions; how they are read: `evaluation.audit.options`."""
 
     audit: Path | None = option(
         None, "look for leaks and optimism in these", parse=Path, metavar="PREDICTIONS.csv", group=AUDIT
-    )
-    splits: list[Path] | None = option(
-        None, "split files of CLAM or STAMP, or a list", parse=Path, many=True, metavar="SPLITS", group=AUDIT
-    )
-    slides: Path | None = option(
-        None, "the patient of each slide, for ids of slides", parse=Path, metavar="TABLE.csv", group=AUDIT
-    )
-    score_column: str | None = option(
-        None, "score column (recognised: score, p_1, <label>_1, ...)", metavar="NAME", group=AUDIT
-    )
-    fold_column: str | None = option(
-        None, "column of folds (recognised: fold, split, set, subset)", metavar="NAME", group=AUDIT
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.cache.hdf5 import Cache
+from features.cache.reader import Cache
 from features.table import Source, Table
 
 SHORTCUTS = "shortcuts"  # what the table is called where a sequence name is expected

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.ids import match_ids
+from core.ids import LABEL_COLUMNS, PATIENT_COLUMNS, match_ids, usual_column
+from core.question import LabelQuestion
 from core.tables import read_csv
 from core.text import some
 
-PATIENT_COLUMNS = ("BraTS21ID", "patient_id", "patient", "id", "case_id", "subject")
-LABEL_COLUMNS = ("MGMT_value", "MGMT", "label")
 MISSING_WORDS = frozenset({"", "na", "n/a", "nan", "null", "none", "not available", "unknown", "missing"})
 _WORDS = {"1": 1, "1.0": 1, "methylated": 1, "0": 0, "0.0": 0, "unmethylated": 0}
 Parse = Callable[[str, int], int | None]
@@ -25,7 +24,7 @@ class Labels:
     path: Path
     column: str
     values: dict[str, int | None]
-    meaning: str  # what 1 and 0 stand for, in words
+    question: LabelQuestion
     other: dict[str, int] = field(default_factory=dict)  # values that are neither, and how often
 
 
@@ -33,16 +32,27 @@ class Labels:
 class Join:
     """Labels joined to the patients of a table.
 
-    labels : {patient of the table: 0 or 1}; unlabelled : in the table, label missing; without_row : in the table,
-    not in the file; without_scans : labelled in the file, not in the table; lines : how the join was made, in words
+    Attributes
+    ----------
+    question : what 1 and 0 stand for
+    labels : {patient of the table: 0 or 1}
+    as_written, by_number : (patient, id in the labels) of those whose ids are the same, and of those who share a number
+    unlabelled : patients of the table whose label is missing
+    without_row : patients of the table who are not in the file
+    without_scans : ids that are labelled in the file, and not in the table
+    n_without_value : ids of the file whose label is missing
+    other : {value of the file that is neither class: how often}
     """
 
-    labels: dict[str, int]
-    unlabelled: list[str]
-    without_row: list[str]
-    without_scans: list[str]
-    lines: list[str]
-    question: str  # what 1 and 0 stand for
+    question: LabelQuestion
+    labels: dict[str, int] = field(default_factory=dict)
+    as_written: list[tuple[str, str]] = field(default_factory=list)
+    by_number: list[tuple[str, str]] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
+    without_row: list[str] = field(default_factory=list)
+    without_scans: list[str] = field(default_factory=list)
+    n_without_value: int = 0
+    other: dict[str, int] = field(default_factory=dict)
 
 
 def read_labels(
@@ -53,19 +63,29 @@ def read_labels(
     positive: str | None = None,
     negative: str | None = None,
 ) -> Labels:
-    """Read labels from a CSV file.
+    """Read labels from a CSV file. Blank cells and words such as NA are missing labels.
 
-    Without `positive` the values are 0/1 or methylated/unmethylated. `positive` is the value that counts as 1, or a
-    comparison such as '>63'; `negative` the value that counts as 0 (needed where several others occur). Blank cells
-    and words such as NA are missing labels. Raises ValueError for unknown columns or values, for a patient with
-    two different labels, and for blank ids.
+    Parameters
+    ----------
+    path : a CSV file with a header, .gz too
+    patient_column, label_column : their names; by default the first of the usual ones that is there
+    positive : the value that counts as 1, or a comparison such as '>63'; without it the values are 0/1 or methylated/unmethylated
+    negative : the value that counts as 0, needed where several others occur
+
+    Returns
+    -------
+    Labels, by the ids as they are written in the file
+
+    Raises
+    ------
+    ValueError : for unknown columns or values, for a patient with two different labels, and for blank ids
     """
     header, rows = read_csv(path)
     id_at = header.index(_column(path, header, patient_column, PATIENT_COLUMNS, "--patient-column"))
     column = _column(path, header, label_column, LABEL_COLUMNS, "--label-column")
     label_at = header.index(column)
-    values, meaning = parse_labels(path, column, [(n, row[label_at]) for n, row in rows], positive, negative)
-    labels = Labels(path, column, {}, meaning)
+    values, question = parse_labels(path, column, [(n, row[label_at]) for n, row in rows], positive, negative)
+    labels = Labels(path, column, {}, question)
     for (number, row), value in zip(rows, values, strict=True):
         patient, cell = row[id_at], row[label_at]
         if not patient:
@@ -80,18 +100,34 @@ def read_labels(
 
 def parse_labels(
     path: Path, column: str, cells: Sequence[tuple[int, str]], positive: str | None = None, negative: str | None = None
-) -> tuple[list[int | None], str]:
-    """(line number, cell) of a label column -> 0, 1 or None for each, and what 1 and 0 stand for.
+) -> tuple[list[int | None], LabelQuestion]:
+    """The values of a label column.
 
-    `positive` and `negative` as for `read_labels`; raises ValueError for a value that they do not cover.
+    Parameters
+    ----------
+    path, column : where the cells are from, for errors
+    cells : (line number, cell)
+    positive, negative : as for `read_labels`
+
+    Returns
+    -------
+    0, 1 or None for each cell, and what 1 and 0 stand for
+
+    Raises
+    ------
+    ValueError : a value that `positive` and `negative` do not cover
     """
-    parse, meaning = _parser(path, column, [cell for _, cell in cells], positive, negative)
-    return [None if cell.lower() in MISSING_WORDS else parse(cell, number) for number, cell in cells], meaning
+    parse, question = _parser(path, column, [cell for _, cell in cells], positive, negative)
+    return [None if cell.lower() in MISSING_WORDS else parse(cell, number) for number, cell in cells], question
 
 
 def join(patients: Iterable[str], labels: Labels) -> Join:
-    """Join labels to patients, by the id as written, else by number. Raises ValueError where that is ambiguous,
-    or where not one patient is found."""
+    """Join labels to patients, by the id as written, else by number.
+
+    Raises
+    ------
+    ValueError : the number of a patient stands for several ids, or not one patient is in the labels
+    """
     patients = list(patients)
     matched = match_ids(patients, labels.values, repr(str(labels.path)))
     if not matched:
@@ -99,44 +135,24 @@ def join(patients: Iterable[str], labels: Labels) -> Join:
             f"no patient of the features is in {str(labels.path)!r} (features: {some(patients)}; labels: "
             f"{some(list(labels.values))}); expected the same ids, check --patient-column"
         )
-    out = Join({}, [], [p for p in patients if p not in matched], [], [], labels.meaning)
+    out = Join(labels.question, without_row=[p for p in patients if p not in matched], other=dict(labels.other))
     for patient, name in matched.items():
         value = labels.values[name]
         if value is None:
             out.unlabelled.append(patient)
         else:
             out.labels[patient] = value
+        (out.as_written if patient == name else out.by_number).append((patient, name))
     used = set(matched.values())
-    numbered = [(patient, name) for patient, name in matched.items() if patient != name]
-    exact = len(matched) - len(numbered)
     out.without_scans = [p for p, v in labels.values.items() if v is not None and p not in used]
-    out.lines.append(f"{len(out.labels)} patients with label: {labels.meaning}")
-    if exact:
-        out.lines.append(f"  {exact} ids joined as written")
-    if numbered:
-        a, b = numbered[0]
-        out.lines.append(f"  {len(numbered)} ids joined by number ({a!r} is {b!r} in the labels)")
-    for names, what in (
-        (out.unlabelled, "in the features have no known label, left out"),
-        (out.without_row, "in the features have no row in the labels, left out"),
-        (out.without_scans, "in the labels have no features"),
-    ):
-        if names:
-            out.lines.append(f"  {len(names)} patients {what}: {some(names)}")
-    unknown = sum(v is None for v in labels.values.values()) - sum(labels.other.values())
-    if unknown:
-        out.lines.append(f"  {unknown} patients of the labels have no value there")
-    if labels.other:
-        out.lines.append(
-            "  values that are neither class: " + ", ".join(f"{v!r} {n} x" for v, n in labels.other.items())
-        )
+    out.n_without_value = sum(v is None for v in labels.values.values()) - sum(labels.other.values())
     return out
 
 
 def _parser(
     path: Path, column: str, cells: Sequence[str], positive: str | None, negative: str | None
-) -> tuple[Parse, str]:
-    """The function (cell, row number) -> 0, 1 or None, and its meaning in words."""
+) -> tuple[Parse, LabelQuestion]:
+    """The function (cell, row number) -> 0, 1 or None, and what 1 and 0 stand for."""
     where = f"{str(path)!r}, column {column!r}"
     if positive is None:
         if negative is not None:
@@ -149,7 +165,7 @@ def _parser(
                 )
             return _WORDS[cell.lower()]
 
-        return plain, f"{column} 1 against 0"
+        return plain, LabelQuestion(column)
     comparison = re.fullmatch(r"(>=|<=|>|<)\s*(-?[\d.]+)", positive)
     if comparison:
         if negative is not None:
@@ -163,7 +179,7 @@ def _parser(
                 raise ValueError(f"{where}, row {number}: {cell!r} is no number to compare with {positive}") from None
             return int({">": value > bound, "<": value < bound, ">=": value >= bound, "<=": value <= bound}[sign])
 
-        return compare, f"{column} {positive} against the rest"
+        return compare, LabelQuestion(column, positive, "the rest")
     others = sorted({c for c in cells if c != positive and c.lower() not in MISSING_WORDS})
     if positive not in cells:
         raise ValueError(f"{where}: --positive {positive!r} does not occur; found {some(list(map(repr, others)))}")
@@ -179,7 +195,7 @@ def _parser(
     def match(cell: str, _: int) -> int | None:
         return 1 if cell == positive else 0 if cell == negative else None
 
-    return match, f"{column} {positive!r} against {negative!r}"
+    return match, LabelQuestion(column, repr(positive), repr(negative))
 
 
 def _column(path: Path, header: Sequence[str], name: str | None, usual: Sequence[str], flag: str) -> str:
@@ -187,10 +203,9 @@ def _column(path: Path, header: Sequence[str], name: str | None, usual: Sequence
         if name not in header:
             raise ValueError(f"{str(path)!r} has no column {name!r} ({flag}); it has {', '.join(header[:12])}")
         return name
-    lower = {h.lower(): h for h in header}
-    found = [lower[u.lower()] for u in usual if u.lower() in lower]
-    if not found:
+    found = usual_column(header, usual)
+    if found is None:
         raise ValueError(
             f"{str(path)!r} has none of the columns {', '.join(usual)}; name one with {flag} (it has {', '.join(header[:12])})"
         )
-    return found[0]
+    return header[found]

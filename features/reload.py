@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.backbones.registry import ASKED_AS, BackboneOptions, Maps, load_maps
+from features.cache.merge import several
 from features.scans.find import Series, find_scans
 from features.scans.prepare import PREPROCESSING, prepare_series
 from features.table import choose
-
-
-class Maps(Protocol):
-    """What turns images into activations before pooling; `features.backbones.keras_applications.Embedder` is one."""
-
-    precision: str
-    settings: dict[str, Any]
-
-    def maps(self, images: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        """(n, size, size) uint8 -> (n, h, w, dim) float32."""
-        ...
 
 
 def find_series(cohort: Path, patients: Sequence[str], sequences: Sequence[str]) -> dict[tuple[str, str], Series]:
@@ -86,16 +77,15 @@ def load_embedder(settings: Mapping[str, Any], weights: str | None = None) -> Ma
 
     Raises ValueError where they were made with weights of the user's own and none are given.
     """
-    from features.backbones.keras_applications import Embedder
-
     if settings["weights"] == "custom" and weights is None:
         raise ValueError("the features were made with weights of your own; name the file with --weights FILE")
-    return Embedder(
-        settings["backbone"],
+    found = several(settings, "precision")
+    options = BackboneOptions(
         weights=weights or settings["weights"],
         preprocess=settings["preprocess"],
-        precision="float32" if "+" in settings["precision"] else settings["precision"].partition("-")[0],
+        precision=ASKED_AS.get(found[0], found[0]) if len(found) == 1 else "float32",
     )
+    return load_maps(settings, options)
 
 
 def tolerance(settings: Mapping[str, Any]) -> float:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,18 @@ from core.files import file_sha256
 from core.ids import match_ids, natural_key
 from core.predictions import TABLE
 from core.tables import read_csv
-from features.cache.hdf5 import COLUMNS, Cache
+from features.cache.checks import checked
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache
+from features.cache.schema import COLUMNS
 from features.scans.find import SEQUENCES, match_sequence
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MISSING_CELLS = ("", "na", "nan", "n/a")
 DIGEST = COLUMNS["pixel_digest"]
+_SHOWN = 5  # rows, in a notebook
 
 
 @dataclass
@@ -43,6 +49,23 @@ class Table:
     missing: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)  # of a CSV table
     digest: NDArray[Any] = field(default_factory=lambda: np.empty(0, DIGEST))
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.X)
+
+    def to_frame(self) -> DataFrame:
+        """The rows as a pandas DataFrame: patient, sequence, slice, view, then the features (f0 ..., or the columns of a CSV table)."""
+        from pandas import DataFrame, concat
+
+        ids = {"patient": self.patient, "sequence": self.sequence, "slice": self.slice_id, "view": self.view}
+        names = self.columns or [f"f{k}" for k in range(self.X.shape[1])]
+        return concat([DataFrame(ids, index=range(len(self))), DataFrame(self.X, columns=names)], axis=1)
+
+    def _repr_html_(self) -> str:
+        """The first rows, for a notebook."""
+        head = self.take(np.arange(min(len(self), _SHOWN))).to_frame()
+        return f"{head.to_html()}<p>{len(self)} rows of {len(set(self.patient))} patients</p>"
 
     def take(self, keep: NDArray[Any]) -> Table:
         """The rows of a mask or index."""
@@ -83,12 +106,12 @@ def open_source(path: Path) -> Source:
     if re.search(r"\.csv(\.gz)?$", path.name.lower()):
         table = read_table(path)
         return Source(
-            path,
-            True,
-            [str(p) for p in table.patient],
-            [TABLE],
-            {"table_columns": len(table.columns)},
-            file_sha256(path),
+            path=path,
+            is_csv=True,
+            patients=[str(p) for p in table.patient],
+            sequences=[TABLE],
+            settings={"table_columns": len(table.columns)},
+            digest=file_sha256(path),
         )
     try_to_open(path)
     with Cache(path) as cache:
@@ -96,7 +119,13 @@ def open_source(path: Path) -> Source:
         patients = sorted(set(map(str, cache.series["patient"])), key=natural_key)
         skipped = [vars(s) for s in cache.skipped]
         return Source(
-            path, False, patients, [q for q in SEQUENCES if q in present], cache.settings, cache.content_digest, skipped
+            path=path,
+            is_csv=False,
+            patients=patients,
+            sequences=[q for q in SEQUENCES if q in present],
+            settings=cache.settings,
+            digest=cache.content_digest,
+            skipped=skipped,
         )
 
 
@@ -161,7 +190,7 @@ def load_table(
             there = np.isin(cache.column("plane"), list(planes))
             spans = zip(*(cache.series[c][series] for c in ("first_row", "n_rows")), strict=True)
             series = series[np.array([there[a : a + n].any() for a, n in spans], bool)]
-        X, problems = cache.checked(series)
+        X, problems = checked(cache, series)
         if problems:
             raise ValueError(
                 f"{str(source.path)!r} is damaged ({len(problems)} problems): {problems[0]}; python -m features verify lists them all"
@@ -189,7 +218,7 @@ def load_table(
         digest = np.where(brain[rows] > 0, cache.column("pixel_digest", rows), b"")  # blank slices are all alike
         missing = sorted(wanted.intersection(source.patients) - with_rows, key=natural_key)
         X = X.astype(np.float32, copy=False)
-        return Table(sequence, X, patient, view[rows], np.array(ids, object), missing, digest=digest)
+        return Table(sequence, X, patient, view[rows], slice_id=np.array(ids, object), missing=missing, digest=digest)
 
 
 def pool(table: Table) -> Table:
@@ -230,7 +259,12 @@ def concatenate(tables: Sequence[Table]) -> Table:
     missing = sorted(set.intersection(*(set(t.missing) for t in tables)), key=natural_key)
     name = "+".join(t.sequence for t in tables)
     return Table(
-        name, np.concatenate(blocks, axis=1), patients, np.zeros(len(patients), np.int16), patients.copy(), missing
+        name,
+        np.concatenate(blocks, axis=1),
+        patients,
+        view=np.zeros(len(patients), np.int16),
+        slice_id=patients.copy(),
+        missing=missing,
     )
 
 

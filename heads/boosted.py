@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.standardise import ROWS_AT_ONCE, Floats, Matrix, Standardiser
+from heads.base import HEADS, Arrays, Curve, Fitted
+from heads.hyperparameters import hyperparameter
+from heads.search.space import Choice, LogUniform
+from heads.standardise import ROWS_AT_ONCE, Floats, Ids, Matrix, Standardiser
 from heads.trees import Trees
 
 BIN_SAMPLE = (
@@ -31,27 +34,34 @@ class FittedBoosted:
         with np.errstate(over="ignore"):  # of log odds below -709: the probability is 0
             return np.asarray(1 / (1 + np.exp(-z)))
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> Arrays:
         """What `from_arrays` needs to make this head again."""
         return {"mean": self.standardise.mean, "scale": self.standardise.scale, **vars(self.trees)}
 
     @classmethod
-    def from_arrays(cls, a: dict[str, NDArray[Any]]) -> FittedBoosted:
+    def from_arrays(cls, a: Arrays) -> FittedBoosted:
         """The inverse of `arrays`. Raises ValueError for what are no trees."""
         if "model" in a:
             raise ValueError("it holds LightGBM's text, which is not read any more; train again")
         return cls(Standardiser(a["mean"], a["scale"]), Trees.from_arrays(a, len(a["mean"])))
 
 
+@HEADS.register("boosted")
 @dataclass(frozen=True)
 class Boosted:
     """Shallow, strongly regularised trees: patients are few and columns many."""
 
-    rounds: int = 200
-    learning_rate: float = 0.05
-    num_leaves: int = 8
-    feature_fraction: float = 0.3
-    name: str = "boosted"
+    rounds: int = hyperparameter(200, "number of trees", flag=None, search=Choice((50, 100, 200, 400)))
+    learning_rate: float = hyperparameter(
+        0.05, "how much of each tree is added", flag=None, search=LogUniform(0.01, 0.2)
+    )
+    num_leaves: int = hyperparameter(8, "leaves of a tree, at most", flag=None, search=Choice((2, 4, 8, 16)))
+    feature_fraction: float = hyperparameter(
+        0.3, "share of the columns that a tree may use", flag=None, search=Choice((0.1, 0.3, 0.6, 1.0))
+    )
+
+    name: ClassVar[str] = "boosted"
+    fitted: ClassVar[type[Fitted]] = FittedBoosted
 
     def fit(
         self,
@@ -59,11 +69,11 @@ class Boosted:
         y: NDArray[np.int_],
         weight: Floats,
         *,
-        patient: NDArray[Any],
+        patient: Ids,
         seed: int,
         view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,
-    ) -> tuple[FittedBoosted, list[dict[str, float]]]:
+    ) -> tuple[FittedBoosted, Curve]:
         """Fit a fixed number of rounds, so that no validation rows are needed. No training curve."""
         import lightgbm
 

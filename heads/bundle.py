@@ -15,19 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.text import some
-from heads.boosted import FittedBoosted
-from heads.crossfit import Fitted
-from heads.dense import FittedDense
-from heads.logistic import FittedLogistic
+from heads.base import Arrays, Fitted, saved_as
 
 FORMAT = "mgmt-radiogenomics/head"
 VERSION = 1
 _PREFIX = "fingerprint/"
-_KINDS: dict[str, type[FittedLogistic] | type[FittedBoosted] | type[FittedDense]] = {
-    "logistic": FittedLogistic,
-    "boosted": FittedBoosted,
-    "dense": FittedDense,
-}
 
 
 @dataclass
@@ -38,7 +30,7 @@ class Bundle:
 
     fitted: Fitted
     about: dict[str, Any]
-    fingerprint: dict[str, NDArray[Any]] = field(default_factory=dict)  # of its training patients; empty in older files
+    fingerprint: Arrays = field(default_factory=dict)  # of its training patients; empty in older files
 
 
 def save_bundle(path: Path, bundle: Bundle) -> None:
@@ -59,7 +51,7 @@ def load_bundle(path: Path) -> Bundle:
             raise ValueError(f"format {about.get('format')!r} version {about.get('format_version')}")
         marks = {n.removeprefix(_PREFIX): arrays.pop(n) for n in list(arrays) if n.startswith(_PREFIX)}
         _check_numbers(arrays)
-        return Bundle(_KINDS[about.get("kind", about["head"])].from_arrays(arrays), about, marks)
+        return Bundle(saved_as(about.get("kind", about["head"])).from_arrays(arrays), about, marks)
     except FileNotFoundError:
         raise ValueError(f"the fitted head {str(path)!r} does not exist") from None
     except Exception as error:  # zip, JSON and array readers each raise their own
@@ -68,7 +60,7 @@ def load_bundle(path: Path) -> Bundle:
         ) from None
 
 
-def _check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
+def _check_numbers(arrays: Arrays) -> None:
     """Raise ValueError for a head whose arithmetic would warn or give no number; a scale of infinity is of a constant column."""
     for name, array in arrays.items():
         if array.dtype.kind == "f" and name not in ("scale", "threshold") and not np.isfinite(array).all():
@@ -77,12 +69,12 @@ def _check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
         raise ValueError("its columns have scales of 0 or less")
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path) -> Arrays:
     """The arrays of an .npz file that holds no more than it seems to: members are stored, not compressed, and as long as they say.
 
     Raises ValueError for anything else, before an array of a false size is made.
     """
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: Arrays = {}
     with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
         members = archive.infolist()
         if sum(m.file_size for m in members) > path.stat().st_size:
@@ -128,7 +120,7 @@ def check_features(about: dict[str, Any], settings: dict[str, Any], columns: lis
     return [f"warning: {k} was {theirs.get(k)} in training and is {settings.get(k)} here" for k in different]
 
 
-def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[Any]]) -> Iterator[Bundle]:
+def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[np.generic]]) -> Iterator[Bundle]:
     """The bundles with the fingerprints of their own sequences; `arrays` : {`<sequence>/<field>`: array}."""
     for b in bundles:
         own = {name: a for name, a in arrays.items() if name.split("/")[0] in b.about["parts"]}

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.boosted import Boosted, FittedBoosted
-from heads.dense import Dense, FittedDense
+from heads.base import Curve, Fitted, Head, capabilities
 from heads.folds import RowSplit
-from heads.logistic import FittedLogistic, Logistic
-from heads.standardise import Floats, Matrix, Part
-
-Head = Logistic | Boosted | Dense
-Fitted = FittedLogistic | FittedBoosted | FittedDense
-HEADS: dict[str, type[Logistic] | type[Boosted] | type[Dense]] = {
-    "dense": Dense,
-    "logistic": Logistic,
-    "boosted": Boosted,
-}
+from heads.standardise import Floats, Ids, Matrix, Part
 
 
 class Rows(Protocol):
@@ -33,8 +23,14 @@ class Rows(Protocol):
 
     sequence: str
     X: NDArray[np.float32]
-    patient: NDArray[Any]
+    patient: Ids
     view: NDArray[np.int16]
+
+
+class SliceRows(Rows, Protocol):
+    """Rows that can be split by slice: besides, `slice_id` (n,) str, shared by the views of an image."""
+
+    slice_id: Ids
 
 
 @dataclass
@@ -51,8 +47,8 @@ class FoldScores:
     fold: int
     rows: NDArray[np.intp]
     scores: NDArray[np.float64]
-    curve: list[dict[str, float]]
-    fitted: FittedLogistic | None = None
+    curve: Curve
+    fitted: Fitted | None = None
 
 
 def cross_fit(
@@ -70,7 +66,7 @@ def cross_fit(
     from (seed, head, sequence, repeat, fold) and runs on one thread. Raises ValueError where the training rows of a
     fold hold one class only.
     """
-    return _at_once(_fold_calls(heads, tables, labels, splits, seed), jobs)
+    return _at_once(_fold_tasks(heads, tables, labels, splits, seed), jobs)
 
 
 def refit(
@@ -91,24 +87,45 @@ def cross_fit_and_refit(
 ) -> tuple[list[FoldScores], dict[tuple[str, str], Fitted]]:
     """What `cross_fit` and `refit` give, fitted together, so that no core waits for the last fold."""
     pairs = [(head, table) for head in heads for table in tables]
-    whole = [
-        (_fit, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, _seed(seed, head.name, t.sequence))
-        for head, t in pairs
-    ]
-    found = _at_once([*whole, *_fold_calls(heads, tables, labels, splits, seed)], jobs)  # the longest first
-    fitted = {(head.name, t.sequence): f for (head, t), (f, _) in zip(pairs, found, strict=False)}
+    whole = [_refit_task(head, t, labels, seed) for head, t in pairs]  # the longest first
+    found = _at_once([*whole, *_fold_tasks(heads, tables, labels, splits, seed)], jobs)
+    fitted = {(head.name, t.sequence): f[0] for (head, t), f in zip(pairs, found, strict=False)}
     return found[len(pairs) :], fitted
 
 
-def _fold_calls(
+@dataclass(frozen=True)
+class _Task:
+    """One fit; own_process : its library keeps threads for a whole process."""
+
+    own_process: bool
+    work: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """Fit, in a process of its own under limits of its own."""
+        with _strict() if self.own_process else nullcontext():
+            return self.work()
+
+
+def _refit_task(head: Head, t: Rows, labels: Mapping[str, int], seed: int) -> _Task:
+    """A head on all rows of a table: gives (fitted, curve)."""
+    own_seed = _seed(seed, head.name, t.sequence)
+    work = partial(_fit, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, own_seed)
+    return _Task(capabilities(head).own_process, work)
+
+
+def _fold_tasks(
     heads: Sequence[Head],
     tables: Sequence[Rows],
     labels: Mapping[str, int],
     splits: Mapping[str, Sequence[RowSplit]],
     seed: int,
-) -> list[tuple[Any, ...]]:
+) -> list[_Task]:
+    """A task for each fold that tests anybody: gives its `FoldScores`."""
     return [
-        (_fit_and_score, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, split, seed)
+        _Task(
+            capabilities(head).own_process,
+            partial(_fit_and_score, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, split, seed),
+        )
         for head in heads
         for t in tables
         for split in splits[t.sequence]
@@ -116,27 +133,22 @@ def _fold_calls(
     ]
 
 
-def _at_once(calls: Sequence[tuple[Any, ...]], jobs: int) -> list[Any]:
-    """Results of calls (function, head, arguments ...), in order, `jobs` at a time, each on one thread.
+def _at_once(tasks: Sequence[_Task], jobs: int) -> list[Any]:
+    """What the tasks give, in order, `jobs` at a time, each on one thread.
 
-    TensorFlow keeps the number of its threads for a whole process, so that dense heads go to processes of their own where
-    there are several jobs. The other libraries let go of the interpreter while they compute: threads share the table.
+    Some libraries keep the number of their threads for a whole process (TensorFlow), so that their heads go to processes of
+    their own where there are several jobs. The others let go of the interpreter while they compute: threads share the table.
     """
     from joblib import Parallel, delayed
 
     out: dict[int, Any] = {}
     for apart, options in ((True, {}), (False, {"backend": "threading"})):
-        here = [i for i, (_, head, *_) in enumerate(calls) if (head.name == "dense") == apart]
+        here = [i for i, task in enumerate(tasks) if task.own_process == apart]
         if here:
             with _strict():
-                found = Parallel(n_jobs=jobs, **options)(delayed(_call)(*calls[i], strict=apart) for i in here)
+                found = Parallel(n_jobs=jobs, **options)(delayed(tasks[i])() for i in here)
             out.update(zip(here, found, strict=True))
-    return [out[i] for i in range(len(calls))]
-
-
-def _call(function: Any, *arguments: Any, strict: bool) -> Any:
-    with _strict() if strict else nullcontext():
-        return function(*arguments)
+    return [out[i] for i in range(len(tasks))]
 
 
 @contextmanager
@@ -147,7 +159,7 @@ def _strict() -> Iterator[None]:
         yield
 
 
-def patient_weights(patient: NDArray[Any]) -> NDArray[np.float64]:
+def patient_weights(patient: Ids) -> NDArray[np.float64]:
     """(n,) weights under which each patient's rows sum to 1, so that patients count equally."""
     _, index, counts = np.unique(patient.astype(str), return_inverse=True, return_counts=True)
     return np.asarray(1.0 / counts[index])
@@ -158,11 +170,11 @@ def _fit(
     sequence: str,
     X: Matrix,
     y: NDArray[np.int_],
-    patient: NDArray[Any],
+    patient: Ids,
     view: NDArray[np.int16],
     seed: int,
     validation: NDArray[np.intp] | None = None,
-) -> tuple[Fitted, list[dict[str, float]]]:
+) -> tuple[Fitted, Curve]:
     if len(np.unique(y)) < 2:
         raise ValueError(
             f"{head.name} on {sequence}: the training patients ({', '.join(sorted(set(patient))[:8])}) all have one label; "
@@ -185,7 +197,7 @@ def _fit_and_score(
     sequence: str,
     X: Floats,
     y: NDArray[np.int_],
-    patient: NDArray[Any],
+    patient: Ids,
     view: NDArray[np.int16],
     split: RowSplit,
     seed: int,
@@ -194,11 +206,11 @@ def _fit_and_score(
     if split.validation is not None:
         rows = np.concatenate([split.train, split.validation])
         validation = np.arange(len(split.train), len(rows))
-        if head.name != "dense":  # only the dense head watches validation rows; the others do not see them
+        if not capabilities(head).early_stopping:  # it would train on rows that are there to be watched
             rows, validation = split.train, None
     own_seed = _seed(seed, head.name, sequence, split.repeat, split.fold)
     fitted, curve = _fit(head, sequence, Part(X, rows), y[rows], patient[rows], view[rows], own_seed, validation)
-    kept = fitted if isinstance(fitted, FittedLogistic) else None
+    kept = fitted if capabilities(head).linear else None
     scores = fitted.scores(Part(X, split.test))
     return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, scores, curve, kept)
 

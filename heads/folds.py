@@ -6,10 +6,12 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.leak import Leak
+from heads.standardise import Ids
 
 NOTEBOOK_SEED = 42
 
@@ -125,7 +127,7 @@ def file_folds(path: Path, labels: Mapping[str, int]) -> list[Fold]:
     return [Fold(r, k, tuple(sorted(m))) for (r, k), m in sorted(members.items())]
 
 
-def row_splits(folds: Sequence[Fold], patient: NDArray[Any], view: NDArray[np.int16]) -> list[RowSplit]:
+def row_splits(folds: Sequence[Fold], patient: Ids, view: NDArray[np.int16]) -> list[RowSplit]:
     """The rows of each fold in a table: test rows are images of the fold's patients, training rows (views too) the others'."""
     out = []
     for f in folds:
@@ -143,7 +145,7 @@ def fold_matrix(folds: Sequence[Fold], patients: Sequence[str]) -> NDArray[np.in
     return out
 
 
-def slice_split(view: NDArray[np.int16], slice_id: NDArray[Any], *, seed: int = NOTEBOOK_SEED) -> RowSplit:
+def slice_split(view: NDArray[np.int16], slice_id: Ids, *, seed: int = NOTEBOOK_SEED) -> RowSplit:
     """The notebook's split: slices at random, 80 % training, 10 % validation, 10 % test. It leaks, on purpose.
 
     Augmented views (rows with the `slice_id` of an image) train if their image does, and are left out otherwise.
@@ -160,12 +162,12 @@ def slice_split(view: NDArray[np.int16], slice_id: NDArray[Any], *, seed: int = 
     return RowSplit(0, 0, np.sort(train), np.sort(test), np.sort(validation))
 
 
-def leak(patient: NDArray[Any], split: RowSplit) -> tuple[int, int]:
-    """(test patients that are also in training, test patients)."""
-    test, train = set(patient[split.test]), set(patient[split.train])
-    return len(test & train), len(test)
-
-
-def leak_sentence(n: int, m: int) -> str:
-    """What every output of a leaking run carries."""
-    return f"LEAKS: {n} of {m} test patients are also in training"
+def leak_of(patient: Ids, splits: Sequence[RowSplit]) -> Leak:
+    """How many patients are in training and test of one split at once, and how many are tested; patient : (n,) of each row."""
+    shared: set[str] = set()
+    tested: set[str] = set()
+    for s in splits:
+        test = set(patient[s.test])
+        tested |= test
+        shared |= test & set(patient[s.train])
+    return Leak(len(shared), len(tested))

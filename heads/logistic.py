@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heads.standardise import Floats, Matrix, Standardiser
+from core.options import above_zero
+from heads.base import HEADS, Arrays, BatchedScores, Capabilities, Curve, Fitted
+from heads.hyperparameters import hyperparameter
+from heads.search.space import LogUniform
+from heads.standardise import Floats, Ids, Matrix, Standardiser
 
 ROUNDS = 2000
 AT_HAND = (
@@ -31,7 +35,7 @@ class FittedLogistic:
             z[rows] = Z @ self.coef + self.intercept
         return _probability(z)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> Arrays:
         """What `from_arrays` needs to make this head again."""
         return {
             "mean": self.standardise.mean,
@@ -41,17 +45,27 @@ class FittedLogistic:
         }
 
     @classmethod
-    def from_arrays(cls, a: dict[str, NDArray[Any]]) -> FittedLogistic:
+    def from_arrays(cls, a: Arrays) -> FittedLogistic:
         """The inverse of `arrays`."""
         return cls(Standardiser(a["mean"], a["scale"]), a["coef"], float(a["intercept"]))
 
 
+@HEADS.register("logistic")
 @dataclass(frozen=True)
 class Logistic:
     """`C` is the inverse penalty against a likelihood in which each patient counts once."""
 
-    C: float = 0.01
-    name: str = "logistic"
+    C: float = hyperparameter(
+        0.01,
+        "inverse penalty of the logistic head (default: 0.01)",
+        parse=above_zero,
+        flag="--C",
+        search=LogUniform(1e-4, 1),
+    )
+
+    name: ClassVar[str] = "logistic"
+    fitted: ClassVar[type[Fitted]] = FittedLogistic
+    capabilities: ClassVar[Capabilities] = Capabilities(linear=True)
 
     def fit(
         self,
@@ -59,11 +73,11 @@ class Logistic:
         y: NDArray[np.int_],
         weight: Floats,
         *,
-        patient: NDArray[Any],
+        patient: Ids,
         seed: int,
         view: NDArray[np.int16] | None = None,
         validation: NDArray[np.intp] | None = None,
-    ) -> tuple[FittedLogistic, list[dict[str, float]]]:
+    ) -> tuple[FittedLogistic, Curve]:
         """Fit on all rows; nothing is drawn at random and no validation rows are needed. No training curve.
 
         Raises ValueError where it does not converge.
@@ -94,6 +108,12 @@ class Logistic:
                 f"the logistic head did not converge ({found.message}); a smaller --C than {self.C:g} is needed"
             )
         return FittedLogistic(standardise, found.x[:-1], float(found.x[-1])), []
+
+    def batched(self, X: Floats, weight: Floats) -> BatchedScores:
+        """Many of these heads on one table, for label shuffles; weight : (n,), of every row while it trains."""
+        from heads.controls.batched import BatchedLogistic
+
+        return BatchedLogistic(X, weight, self.C)
 
 
 def _probability(z: NDArray[np.float64]) -> NDArray[np.float64]:

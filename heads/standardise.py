@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Floats = NDArray[np.floating]
+Ids = NDArray[np.object_]  # (n,) str: whose a row is
 ROWS_AT_ONCE = 512  # which stay in the processor's own memory while they are worked on
 
 
@@ -31,11 +31,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, some: slice | NDArray[Any]) -> Floats:
+    def __getitem__(self, some: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Floats:
         """A copy of some of the rows."""
         return self.X[self.rows[some]]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Floats:
         """A copy of all of them, for whoever needs one."""
         return self[:].astype(dtype or np.float32, copy=False)
 
@@ -79,7 +79,9 @@ class Standardiser:
             yield rows, self(X[rows])
 
 
-def _blocks(X: Matrix, w: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.float64], Any, NDArray[np.float64]]]:
+def _blocks(
+    X: Matrix, w: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]]:
     """(rows in float64 with 0 where a value is missing, which are known, their weights)."""
     for rows in _slices(len(X)):
         block = X[rows].astype(np.float64)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from heads.base import Fitted
 from heads.boosted import Boosted
-from heads.crossfit import Fitted, patient_weights
+from heads.crossfit import patient_weights
 from heads.dense import FittedDense
 from heads.logistic import Logistic
 from heads.standardise import Standardiser

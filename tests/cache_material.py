@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from features.cache.hdf5 import CODED, COLUMNS, SeriesRows
+from features.cache.schema import CODED, COLUMNS, SeriesRows
 
 SETTINGS: dict[str, Any] = {"dim": 4, "dtype": "float32", "precision": "float32", "weights": "custom", "augment": 0}
 

@@ -6,8 +6,7 @@ import hashlib
 
 import numpy as np
 
-from features.cache import hdf5
-from features.cache.hdf5 import SeriesRows
+from features.cache.schema import COLUMNS, SeriesRows
 
 SETTINGS = {
     "backbone": "tiles", "weights": "custom", "weights_sha256": "0" * 64, "preprocess": "unit", "input_size": 224, "pooling": "x",
@@ -30,7 +29,7 @@ def series(
             [hashlib.md5(f"{patient}/{sequence}/{i}".encode()).hexdigest() for i in range(n)], "S32"
         ),
     }
-    for name, dtype in hdf5.COLUMNS.items():
+    for name, dtype in COLUMNS.items():
         if name not in columns and name not in ("patient", "sequence"):
             columns[name] = np.ones(n, dtype)
     columns = {k: np.concatenate([v] * (views + 1)) for k, v in columns.items()}

@@ -2,19 +2,23 @@
 
 Read by `test_crashes.py`, which starts this file and sends it one job per line as JSON; each answer is an exit status.
 `kill_at` : the number of the call, Python's or C's, at which the job kills itself; `log` : a file that gets one byte per image
-that was embedded; `kill_after` : seconds, for jobs that make too many calls to count; `marks` : a file that gets the numbers of the calls at which each phase began, and of the last one.
+that was embedded; `kill_after` : seconds, for jobs that make too many calls to count; `marks` : a file that gets the numbers of
+the calls at which each phase began, and of the last one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import json
+import operator
 import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -27,19 +31,35 @@ from stand_ins import CheapEmbedder  # noqa: E402
 
 from core.files import recover  # noqa: E402
 from core.lock import file_lock  # noqa: E402
-from features.extract import extract  # noqa: E402
+from features.extraction import extract  # noqa: E402
 from features.scans.find import find_scans  # noqa: E402
 from heads.bundle import Bundle  # noqa: E402
 from heads.logistic import FittedLogistic  # noqa: E402
 from heads.run_writer import write_run  # noqa: E402
 from heads.standardise import Standardiser  # noqa: E402
 
-# The functions with which a phase begins.
+# The functions with which a phase begins, as module:name.
 PHASES = {
-    "_extend": "looking", "prepare_series": "decoding", "Logged.__call__": "embedding", "write": "writing",
-    "_publish": "publishing", "rmtree": "clearing away", "recover": "recovering", "write_run": "writing a run",
-    "_sync": "syncing",
+    "features.extraction:_extend": "looking", "features.scans.prepare:prepare_series": "decoding", "killed:Logged.__call__": "embedding",
+    "features.cache.writer:write": "writing", "features.cache.parts:Parts.publish": "publishing", "shutil:rmtree": "clearing away",
+    "core.files:recover": "recovering", "heads.run_writer:write_run": "writing a run", "core.files:_sync": "syncing",
 }  # fmt: skip
+
+
+def code_of(place: str) -> CodeType:
+    """The code of the function at 'module:name'. Raises LookupError, with what to do, where there is none."""
+    module, _, name = place.partition(":")
+    try:
+        found = operator.attrgetter(name)(sys.modules.get(module) or importlib.import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f"PHASES of tests/killed.py names {place}, which is not there any more: {error}") from None
+    found = inspect.unwrap(found)
+    return found.__code__ if inspect.isfunction(found) else type(found).__call__.__code__
+
+
+def phases() -> dict[CodeType, str]:
+    """{code of a function: the phase that begins with it}."""
+    return {code_of(place): phase for place, phase in PHASES.items()}
 
 
 # What the doors import late, and their forks would import anew each time. None of it starts a thread.
@@ -99,6 +119,7 @@ def run(job: dict[str, Any]) -> int:
     signal.setitimer(signal.ITIMER_REAL, job.pop("kill_after", 0))  # SIGALRM, which nobody catches
     job_of: Any = {"extract": do_extract, "run": do_run, "door": do_door}[job.pop("what")]
     count, found = 0, []
+    begins = phases() if marks else {}
 
     def watch(frame: Any, event: str, argument: Any) -> None:
         nonlocal count
@@ -106,8 +127,8 @@ def run(job: dict[str, Any]) -> int:
             count += 1
             if count == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if event == "call" and marks and frame.f_code.co_qualname in PHASES:
-                found.append((count, PHASES[frame.f_code.co_qualname]))
+            if event == "call" and frame.f_code in begins:
+                found.append((count, begins[frame.f_code]))
 
     if kill_at or marks:
         sys.setprofile(watch)
@@ -142,4 +163,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    sys.modules["killed"] = sys.modules["__main__"]  # so that PHASES finds what stands here
     main()

@@ -30,8 +30,7 @@ class CellEmbedder:
 class CheapEmbedder:
     """A deterministic stand-in for the network: mean intensities of 4 x 4 tiles, (n, 16) float32."""
 
-    dim = 16
-    precision = "float32"
+    dim, precision, device, origin = 16, "float32", "CPU", "nowhere"
 
     def __init__(self) -> None:
         self.settings: dict[str, Any] = {

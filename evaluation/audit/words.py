@@ -1,105 +1,160 @@
-"""The figures of an audit in sentences: which result leads, what its interval holds, and where nothing can be said."""
+"""What an audit found, in English."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import singledispatch
 
-from core.text import number, p_said, some
-from evaluation.audit.measures import Figures
-from evaluation.audit.reader import Foreign
-from evaluation.statistics.power import FEW_PATIENTS
-
-NARROW = (
-    "takes the models as given and is too narrow: it does not know how another training sample would have changed them"
+from core.text import some
+from evaluation.audit.figure_words import (
+    clean_sentence,
+    few_sentence,
+    luck_sentence,
+    no_figures_sentence,
+    result_sentence,
+)
+from evaluation.audit.findings import (
+    Clean,
+    Few,
+    FileWarning,
+    Finding,
+    FindingKind,
+    Luck,
+    NoFigures,
+    NoOverlap,
+    OfResult,
+    OtherPart,
+    Overlap,
+    Repeated,
+    SameFolds,
+    Unknown,
 )
 
-
-def candidates_of(all_figures: Sequence[Figures]) -> list[Figures]:
-    """Results that can be the highest: enough patients, and no baseline unless the file holds nothing else."""
-    enough = [x for x in all_figures if x.smaller_class >= FEW_PATIENTS]
-    return [x for x in enough if not x.baseline] or enough
+UNSEEN = "Ids alone were compared: one patient under two ids would not be noticed."
+KNOWN = "The figures measure how well known patients are recognised, and do not hold for a new patient."
+MOST_NAMES = 6
 
 
-def few_sentences(all_figures: Sequence[Figures], f: Foreign) -> list[str]:
-    """That nothing can be said of results with few patients, once for all that have as many."""
-    alike: dict[tuple[int, int], list[str]] = {}
-    for x in all_figures:
-        if x.smaller_class < FEW_PATIENTS:
-            alike.setdefault((x.positives, x.patients - x.positives), []).append(result_named(x, f))
-    return [
-        f"{some(names, 4, '; ')}: with {positive} positive and {negative} negative patients nothing can be said of a new patient; "
-        f"at least {FEW_PATIENTS} of each are needed."
-        for (positive, negative), names in alike.items()
-    ]
+def names(patients: Iterable[str]) -> str:
+    """The first of several patients, sorted, and how many more there are."""
+    return some(sorted(patients), MOST_NAMES)
 
 
-def without_leaks(told: Sequence[Figures], clean: Sequence[Figures], f: Foreign) -> str:
-    """What is left of the figures when patients who were in training do not count."""
-    if not told:
-        most = max((x.patients for x in clean), default=0)
+@singledispatch
+def sentence(finding: Finding) -> str:
+    """A finding in words: one function for each of its classes."""
+    raise AssertionError(finding)
+
+
+@sentence.register
+def _(finding: FileWarning) -> str:
+    return f"The file itself says: {finding.text}."
+
+
+@sentence.register
+def _(finding: Overlap) -> str:
+    n, who = len(finding.patients), names(finding.patients)
+    match finding.kind:
+        case FindingKind.LEAK_UNCLEAR:
+            return (
+                f"NOT CLEAR: {n} of {finding.of} test patients are in more than one fold ({who}). If these are the folds of one "
+                "cross-validation, they were also in training; if they are repeats, they may not have been. A column repeat would tell."
+            )
+        case FindingKind.LEAK:
+            basis = ", since their rows lie in several folds and the other folds train" if finding.assumed else ""
+            return f"LEAKS: {n} of {finding.of} test patients are also in training{basis} ({who}). {KNOWN}"
+        case FindingKind.LEAK_UNTESTED:
+            return (
+                f"LEAKS: {n} of {finding.of} patients with scores are in training and in no test set ({who}). {KNOWN}"
+            )
+        case FindingKind.VALIDATION_IN_TEST:
+            return (
+                f"{n} test patients are also in validation ({who}): whatever was chosen there, such as the epoch, was partly "
+                "chosen on the test."
+            )
+        case _:
+            assert finding.kind is FindingKind.VALIDATION_IN_TRAINING
+            return f"{n} validation patients are also in training ({who})."
+
+
+@sentence.register
+def _(finding: NoOverlap) -> str:
+    folds = f"{finding.folds} folds" if finding.folds > 1 else "one fold"
+    basis = ", if the other folds trained each" if finding.assumed else ""
+    text = f"No leak found: none of {finding.tested} test patients is in training in {folds}{basis}."
+    if finding.others:
+        text += f" Of {finding.others} more patients with scores nothing says who trained: for them a leak cannot be ruled out."
+    return f"{text} {UNSEEN}{_whose(finding.units)}"
+
+
+@sentence.register
+def _(finding: Unknown) -> str:
+    why = "A leak cannot be ruled out: nothing says who trained"
+    rows = ""
+    if finding.most_rows > 1:
+        rows = f" With up to {finding.most_rows} rows per patient, rows may have been split instead of patients."
+    whose = _whose(finding.units)
+    if not finding.columns and not finding.split_files:
         return (
-            f"Without the patients who were in training {most or 'none'} are left, too few for a figure that holds for a new patient; "
-            f"at least {FEW_PATIENTS} of each class are needed."
+            f"{why}.{rows} A column fold or split beside each row would tell (--fold-column, where it is called otherwise), or "
+            f"the split files (--splits).{whose}"
         )
-    best = max(told, key=lambda x: x.auc)
-    which = f", the highest of {len(told)} results" * (len(told) > 1)
+    sources = [f"column {name!r}" for name in finding.columns] or ["the split files"]
+    lacks = "no test patient of this file" if finding.trained else "no training patient"
+    return f"{why} ({' and '.join(sources)}: {lacks}).{rows} Split files with both (--splits) would tell.{whose}"
+
+
+def _whose(units: str) -> str:
+    """That slides stand for patients; nothing where they do not."""
+    if not units:
+        return ""
     return (
-        f"Without the patients who were in training: {result_named(best, f)}{which}, AUC of patients {number(best.auc)}, 95 % interval "
-        f"{span(best.low, best.high)}, from {best.patients} patients ({best.positives} positive)."
+        f" The file names {units}, not patients, and each counts as a patient: two of one patient would not be noticed."
     )
 
 
-def finding_sentences(x: Figures, f: Foreign, results: int, *, leaks: bool) -> list[str]:
-    """What `x`, the highest of so many results, says of a new patient. `leaks` : tested patients were in training."""
-    auc, low, high = x.lead
-    what, p = (
-        ("AUC of patients", "")
-        if x.no_folds
-        else ("AUC by fold", f", {p_said(x.fold_p)}" if x.fold_p == x.fold_p else "")
+@sentence.register
+def _(finding: SameFolds) -> str:
+    return (
+        f"VALIDATION AS TEST: in {finding.folds} of {finding.of} folds validation and test are the same patients. Whatever was "
+        "chosen on them, such as the epoch, was chosen on the test; the figures are optimistic."
     )
-    out = [
-        f"{result_named(x, f)}: {what} {number(auc)}, 95 % interval {span(low, high)}{p}, from {x.patients} patients ({x.positives} positive)"
-        f"{f', the highest of {results} results' * (results > 1)}."
-    ]
-    if high < 0.5:
-        pooled = ", or folds were pooled whose models score differently" * bool(x.no_folds)
-        out.append(
-            f"The interval lies below 0.5: the scores may be those of the other class (--positive, --score-column){pooled}."
-        )
-    elif low <= 0.5:
-        out.append("The interval contains 0.5: this is not distinguishable from chance.")
-    elif low > 0.5:
-        may = ", which patients that are known from training can bring about" if leaks else ""
-        out.append(f"The interval lies above 0.5{may}.")
-    elif not x.no_folds:
-        out.append("There is no interval, since a fold holds fewer than two patients of a class.")
-    if x.no_folds:
-        out.append(f"The interval {NARROW}. There is no AUC by fold: {x.no_folds}.")
-    else:
-        out.append(
-            f"With all folds in one ranking the AUC of patients is {number(x.auc)}, which is biased low where there is nothing to find; its "
-            f"95 % interval, {span(x.low, x.high)}, {NARROW}. The interval by fold allows for that."
-        )
-    if x.most_rows > 1:
-        out.append(
-            f"The AUC of its {x.rows} rows{', each repeat by itself,' * (x.repeats > 1)} is {number(x.row_auc)}. Rows of a patient are not independent: counted as if they were, the 95 % "
-            f"interval is {span(x.naive_low, x.naive_high)}, and with patients drawn {span(x.row_low, x.row_high)}"
-            + (f", {number(x.too_narrow, 1)} times as wide." if x.too_narrow == x.too_narrow else ".")
-        )
-    if not leaks:
-        told = f"a true AUC of {number(x.detectable, 2)}" if x.detectable == x.detectable else "no true AUC"
-        out.append(
-            f"With {x.patients} patients {told} would be told from 0.5 four times in five; an AUC such as this one is known to about "
-            f"{number(x.half_width, 2)} either way."
-        )
-    return out
 
 
-def result_named(x: Figures, f: Foreign) -> str:
-    """A result by its model, or by its file where that is the only one."""
-    return x.model or f.name
+@sentence.register
+def _(finding: OtherPart) -> str:
+    what = {"val": "validation", "train": "training"}[finding.part]
+    return f"No test row has a score: the figures are those of {what} rows, and are optimistic."
 
 
-def span(low: float, high: float) -> str:
-    """'0.500 to 0.700', or 'n/a'."""
-    return f"{number(low)} to {number(high)}" if low < high else "n/a"
+@sentence.register
+def _(finding: Repeated) -> str:
+    return (
+        f"{finding.patients} patients are tested in more than one fold, up to {finding.most} times: folds that share patients are "
+        "not independent, and their spread is no standard error."
+    )
+
+
+@sentence.register
+def _(finding: Few) -> str:
+    return few_sentence(finding)
+
+
+@sentence.register
+def _(finding: NoFigures) -> str:
+    return no_figures_sentence(finding)
+
+
+@sentence.register
+def _(finding: Clean) -> str:
+    return clean_sentence(finding)
+
+
+@sentence.register
+def _(finding: OfResult) -> str:
+    return result_sentence(finding)
+
+
+@sentence.register
+def _(finding: Luck) -> str:
+    return luck_sentence(finding)

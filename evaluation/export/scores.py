@@ -16,10 +16,22 @@ def submission_rows(
     ids: Sequence[tuple[str, str | None]],
     missing_score: float | None,
 ) -> tuple[list[list[str]], list[str]]:
-    """Header and rows to write, and the ids that got `missing_score`.
+    """Lay out a submission.
 
-    `ids` : (id as it must be written, patient it belongs to or None). Raises ValueError where an id has no score and no
-    `missing_score` is given; nothing is made up.
+    Parameters
+    ----------
+    scores : {patient: probability of label 1}
+    header : of the sample, None for the challenge's own
+    ids : (id as it must be written, patient it belongs to or None), in the order asked for
+    missing_score : for ids without a score; None where there must be none
+
+    Returns
+    -------
+    Header and rows to write, and the ids that got `missing_score`.
+
+    Raises
+    ------
+    ValueError : an id has no score, and no `missing_score` is given; nothing is made up
     """
     without = [name for name, patient in ids if patient is None or patient not in scores]
     if without and missing_score is None:
@@ -40,7 +52,17 @@ def trained_sentence(n: int, m: int) -> str:
 
 
 def score_rows(predictions: Sequence[Prediction], warning: str = "") -> list[Sequence[object]]:
-    """Header and rows of scores.csv; the label is blank where it is not known. A warning gets a column of its own."""
+    """Lay out scores.csv.
+
+    Parameters
+    ----------
+    predictions : of new patients; the label is blank where it is not known
+    warning : gets a column of its own
+
+    Returns
+    -------
+    Header and rows.
+    """
     rows: list[Sequence[object]] = [
         ("run", "head", "sequence", "patient_id", "label", "score", "n_slices", *(["warning"] if warning else []))
     ]

@@ -15,6 +15,7 @@ import numpy as np
 
 from core.metrics import THRESHOLD
 from core.predictions import Scored
+from core.question import LabelQuestion
 from core.tables import write_csv
 from evaluation.read_run import Run
 
@@ -23,31 +24,50 @@ EXTRA_COLUMNS = ("fold",)  # beyond STAMP's, which passes over them
 
 
 def label_name(run: Run) -> str:
-    """The name of the run's label column."""
+    """The name of the run's label column: the one that was asked for, else the one of its question."""
     named = run.about["arguments"].get("label_column")
-    return str(named or run.about["question"].split(" ")[0])
+    return str(named or LabelQuestion.from_json(run.about["question"]).column)
 
 
 def stamp_rows(scored: Scored, repeat: int, label: str, warning: str = "") -> list[Sequence[object]]:
-    """Header and rows of one repeat, patients in order; `repeat` : its index; a warning gets a column of its own.
+    """Lay out one repeat as STAMP does.
 
-    Scores have all their digits. `pred` is 1 from a score of 0.5 up.
+    Parameters
+    ----------
+    scored : a result
+    repeat : its index
+    label : name of the label column
+    warning : gets a column of its own
+
+    Returns
+    -------
+    Header and rows, patients in order. Scores have all their digits; `pred` is 1 from a score of 0.5 up.
     """
+    more = [warning] if warning else []
     header = ("PATIENT", label, "pred", f"{label}_0", f"{label}_1", *EXTRA_COLUMNS, *(["warning"] if warning else []))
     rows: list[Sequence[object]] = [header]
     for i in np.flatnonzero(np.isfinite(scored.scores[repeat])):
         score = float(scored.scores[repeat, i])
-        row = (
-            scored.units[i], int(scored.y[i]), int(score >= THRESHOLD), 1 - score, score, int(scored.fold[repeat, i]),
-        )  # fmt: skip
-        rows.append((*row, warning) if warning else row)
+        fold = int(scored.fold[repeat, i])
+        rows.append((scored.units[i], int(scored.y[i]), int(score >= THRESHOLD), 1 - score, score, fold, *more))
     return rows
 
 
 def write_stamp(folder: Path, runs: Sequence[Run]) -> list[Path]:
-    """One `<run>-<head>-<sequence>-repeat<k>/patient-preds.csv` per result and repeat; the files.
+    """Write the predictions of runs.
 
-    Raises ValueError where a folder is there already, or two results would have the same one.
+    Parameters
+    ----------
+    folder : gets `<run>-<head>-<sequence>-repeat<k>/patient-preds.csv` for each result and repeat
+    runs : as `evaluation.read_run` reads them
+
+    Returns
+    -------
+    The files.
+
+    Raises
+    ------
+    ValueError : a folder is there already, or two results would have the same one
     """
     tables: dict[str, tuple[Run, Scored, int]] = {}
     for run in runs:

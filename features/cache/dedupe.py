@@ -7,8 +7,9 @@ from pathlib import Path
 
 from core.ids import natural_key
 from core.lock import file_lock
-from features.cache.hdf5 import Cache, Stored, write
+from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped, own_settings
+from features.cache.writer import write
 from features.copies.duplicates import duplicate_patients, sentences
 from features.copies.fingerprint import fingerprint
 from features.copies.matching import SHARE

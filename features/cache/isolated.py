@@ -10,7 +10,8 @@ import warnings
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from features.cache.hdf5 import Cache, verify
+from features.cache.checks import verify
+from features.cache.reader import Cache
 
 BASE_SECONDS = 30
 BYTES_PER_SECOND = 20e6  # a tenth of what two cores check
@@ -41,7 +42,7 @@ def try_to_open(path: Path, seconds: int = BASE_SECONDS) -> None:
 
 
 def verify_apart(path: Path, seconds: float | None = None) -> list[str]:
-    """As `features.cache.hdf5.verify`, but ends whatever the file does to HDF5; `seconds` : by default enough for its size.
+    """As `features.cache.checks.verify`, but ends whatever the file does to HDF5; `seconds` : by default enough for its size.
 
     Raises ValueError where the file is no cache of a version known here.
     """

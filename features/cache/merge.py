@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from core.lock import file_lock
 from core.text import some
-from features.cache.hdf5 import Cache, Stored, write
+from features.cache.checks import layout
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped, own_settings
+from features.cache.writer import write
 
 # Settings that may differ between machines, and what joins them in one cache (FORMATS.md).
 JOINED = {"precision": "+", "versions": " + ", "code_version": " + "}
@@ -30,7 +32,7 @@ def merge(paths: Sequence[Path], out: Path) -> tuple[int, int]:
     with file_lock(out), ExitStack() as opened:
         caches = [opened.enter_context(Cache(path)) for path in paths]
         for cache in caches:
-            if problems := cache.layout():
+            if problems := layout(cache):
                 raise ValueError(f"{str(cache.path)!r} is damaged: {problems[0]}; python -m features verify lists all")
         settings = _settings(caches)
         kept: dict[tuple[str, str], tuple[Stored, Path]] = {}
@@ -73,11 +75,16 @@ def _settings(caches: Sequence[Cache]) -> dict[str, Any]:
     return {**first, **joined([first, *others])}
 
 
-def joined(several: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """What stands in one cache for the settings of several that may differ (`JOINED`)."""
+def several(settings: Mapping[str, Any], key: str) -> list[str]:
+    """The values of a setting that may differ; one where nothing was joined."""
+    return str(settings[key]).split(JOINED[key])
+
+
+def joined(caches: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What stands in one cache for those settings of several caches that may differ (`JOINED`)."""
     out = {}
     for key, mark in JOINED.items():
-        found = {part for settings in several if key in settings for part in str(settings[key]).split(mark)}
+        found = {part for settings in caches if key in settings for part in several(settings, key)}
         if found:
             out[key] = mark.join(sorted(found))
     return out

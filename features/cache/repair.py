@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from core.lock import file_lock
-from features.cache.hdf5 import Cache, Stored, write
+from features.cache.checks import damage, layout
 from features.cache.isolated import try_to_open
+from features.cache.reader import Cache, Stored
+from features.cache.writer import write
 from features.scans.find import Skipped
 
 
@@ -21,12 +23,12 @@ def repair(path: Path, out: Path) -> tuple[int, list[str]]:
         raise ValueError(f"{str(out)!r} exists; name a new file for what is intact")
     try_to_open(path)
     with file_lock(out), Cache(path) as cache:
-        if problems := cache.layout():
+        if problems := layout(cache):
             raise ValueError(f"{str(path)!r} cannot be repaired: {problems[0]}; extract it again")
         intact, lost, sound = [], [], set()
         for index in range(len(cache.series["patient"])):
             key = str(cache.series["patient"][index]), str(cache.series["sequence"][index])
-            problems = cache.damage([index])
+            problems = damage(cache, [index])
             if problems or key in sound:
                 lost.append(problems[0] if problems else f"patient {key[0]!r} {key[1]}: stands twice")
             else:

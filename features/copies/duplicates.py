@@ -98,14 +98,16 @@ def lines(pairs: Sequence[Pair], labels: Mapping[str, int], seconds: float, *, o
     found = sentences(pairs)
     out = [f"  {len(found)} pairs of patients share images; each stays in one fold ({seconds:.1f} s):"]
     out += [f"    {a} and {b}: {words}" for (a, b), words in list(found.items())[:8]]
-    out += [f"    and {len(found) - 8} more pairs, in run.json"] * (len(found) > 8)
+    if len(found) > 8:
+        out.append(f"    and {len(found) - 8} more pairs, in run.json")
     conflicts = [
         f"  LABEL CONFLICT: {a} is {labels[a]} and {b} is {labels[b]}, but they share images; a label is wrong, or an image"
         for a, b in found
         if labels[a] != labels[b]
     ]
     out += conflicts[:8]
-    out += [f"  and {len(conflicts) - 8} more LABEL CONFLICTS, in run.json"] * (len(conflicts) > 8)
+    if len(conflicts) > 8:
+        out.append(f"  and {len(conflicts) - 8} more LABEL CONFLICTS, in run.json")
     return out
 
 

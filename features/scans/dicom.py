@@ -9,22 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.scans.native import read_native
-from features.scans.orientation import MAX_PIXELS, Slice, UnusableError, cause, check_voxels, luminance, make_slice
+from features.scans.orientation import MAX_PIXELS, RawSlice, UnusableError, cause, check_voxels, luminance, make_slice
 
 
-def read_dicom(path: Path, source: str, _: str) -> list[Slice]:
+def read_dicom(path: Path, source: str, _: str) -> list[RawSlice]:
     """Every frame of a DICOM file. Raises UnusableError with a reason that quotes nothing of the header."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UnusableError(f"cannot be read ({cause(error)})") from None
-    plain = read_native(data, source)
-    return [plain] if plain is not None else read_any(data, source)
-
-
-def read_any(data: bytes, source: str) -> list[Slice]:
-    """What pydicom makes of the content of a file: any transfer syntax, any number of frames."""
     import pydicom
     from pydicom.uid import ImplicitVRLittleEndian
 
@@ -44,7 +37,7 @@ def read_any(data: bytes, source: str) -> list[Slice]:
         raise UnusableError(f"its DICOM header is broken ({type(error).__name__})") from None
 
 
-def _dicom_slices(ds: Any, source: str) -> list[Slice]:
+def _dicom_slices(ds: Any, source: str) -> list[RawSlice]:
     frames = _dicom_frames(ds)
     bits = int(ds.get("BitsStored", 0) or ds.BitsAllocated)
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":

@@ -27,7 +27,7 @@ class UnusableError(ValueError):
 
 
 @dataclass
-class Slice:
+class RawSlice:
     """One image as read.
 
     pixels : (h, w) uint8, other integers or float32; rescaled values, background lowest, finite
@@ -56,12 +56,21 @@ def make_slice(
     corner: NDArray[Any] | None,
     full_range: tuple[float, float] | None,
     eight_bit: bool,
-) -> Slice:
+) -> RawSlice:
     """A slice as stored, turned to the display of its plane; `cosines` (6,) and `corner` (3,) as DICOM has them."""
     plane, normal = orientation_of(cosines)
     position = float(corner @ normal) if corner is not None and normal is not None else np.nan
     pixels, spacing = to_display(pixels, spacing, cosines)
-    return Slice(finite(pixels), source, instance, spacing, plane, position, full_range, eight_bit)
+    return RawSlice(
+        pixels=finite(pixels),
+        source=source,
+        instance=instance,
+        spacing=spacing,
+        plane=plane,
+        position=position,
+        full_range=full_range,
+        eight_bit=eight_bit,
+    )
 
 
 def orientation_of(cosines: NDArray[Any] | None) -> tuple[str, NDArray[np.float64] | None]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
@@ -198,7 +197,6 @@ def _work(connection: Any, at: Any, prepare: Prepare, limits: Limits) -> None:
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - decoders print what headers say
         for stream in (1, 2):
             os.dup2(nowhere.fileno(), stream)
-    keep_freed_memory()
     _bound_memory(limits.memory)
     timed = hasattr(signal, "setitimer")
     if timed:
@@ -240,14 +238,3 @@ def _bound_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
     except (ImportError, OSError, ValueError):
         return
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what is freed: fresh pages for each series take longer than to fill them."""
-    if sys.platform == "linux":
-        import ctypes
-
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(-3, 32 * 1024**2)  # M_MMAP_THRESHOLD, at its maximum
-            mallopt(-1, 1024**3)  # M_TRIM_THRESHOLD

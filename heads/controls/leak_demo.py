@@ -11,20 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.leak import Leak, leak_sentence
+from heads.base import Head
 from heads.controls.permutation import shuffled
-from heads.crossfit import FoldScores, Head, Rows, cross_fit
-from heads.folds import RowSplit, leak_sentence, patient_folds, row_splits
-
-
-class SliceRows(Rows, Protocol):
-    """What can be split by slice: besides, `slice_id` (n,) str, shared by the views of an image."""
-
-    slice_id: NDArray[Any]
+from heads.crossfit import FoldScores, SliceRows, cross_fit
+from heads.folds import RowSplit, leak_of, patient_folds, row_splits
+from heads.standardise import Ids
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Trial:
 
     split : what the folds keep whole, 'slice', 'id' or 'patient'; draw : 0 for the true labels, from 1 up shuffled ones
     labels : {patient id: 0/1} of this draw; persons : {patient id: who it is}; scores : one entry per fold
-    shared, tested : patients that were in training and test of one fold at once, and patients that were tested
+    leak : patients that were in training and test of one fold at once, of those that were tested; none may be shared
     """
 
     head: str
@@ -43,13 +38,22 @@ class Trial:
     labels: Mapping[str, int]
     persons: Mapping[str, str]
     scores: list[FoldScores]
-    shared: int
-    tested: int
+    leak: Leak
+
+    @property
+    def shared(self) -> int:
+        """Patients in training and test of one fold at once."""
+        return self.leak.shared
+
+    @property
+    def tested(self) -> int:
+        """Patients that were tested."""
+        return self.leak.tested
 
     @property
     def warning(self) -> str:
         """The leak in words, "" if there is none."""
-        return leak_sentence(self.shared, self.tested) if self.shared else ""
+        return leak_sentence(self.leak) if self.leak.shared else ""
 
 
 def demonstrate(
@@ -63,14 +67,27 @@ def demonstrate(
     jobs: int = 1,
     persons: Mapping[str, str] | None = None,
 ) -> list[Trial]:
-    """Every head on every table under every split: once with the true labels, then `draws` times with shuffled ones.
+    """Every head on every table under every split: once with the true labels, then with shuffled ones.
 
     Each draw has its own stratified folds, as many for slices as for patients (the smaller class may allow fewer than
     `folds`), so that both splits are scored alike. The patient split of draw 0 is the one of a run with the same seed.
-    persons : {patient id: who it is}, where one patient is known to be there under several ids. Labels are then shuffled
-    over persons, the patient split keeps persons whole, and a third split, 'id', keeps ids whole. An id shuffle would
-    not see such a leak, since it gives the two ids of one patient labels of their own.
-    Raises ValueError where a table has fewer than two patients in a class.
+
+    Parameters
+    ----------
+    heads, tables, labels, seed, jobs : as in `cross_fit`
+    draws : how many shuffles of the labels
+    folds : of each split
+    persons : {patient id: who it is}, where one patient is known to be there under several ids. Labels are then shuffled over
+        persons, the patient split keeps persons whole, and a third split, 'id', keeps ids whole. An id shuffle would not see
+        such a leak, since it gives the two ids of one patient labels of their own.
+
+    Returns
+    -------
+    A trial per table, draw, head and split.
+
+    Raises
+    ------
+    ValueError : a table has fewer than two patients in a class
     """
     trials = []
     for table in tables:
@@ -88,13 +105,23 @@ def demonstrate(
             for head in heads:
                 for k, name in enumerate(splits):
                     scores = [r for r in results if (r.head, r.repeat) == (head.name, k)]
-                    counts = _overlap(person, splits[name])
-                    trials.append(Trial(head.name, table.sequence, name, draw, given, who, scores, *counts))
+                    trials.append(
+                        Trial(
+                            head=head.name,
+                            sequence=table.sequence,
+                            split=name,
+                            draw=draw,
+                            labels=given,
+                            persons=who,
+                            scores=scores,
+                            leak=leak_of(person, splits[name]),
+                        )
+                    )
     return trials
 
 
 def _splits(
-    table: SliceRows, labels: Mapping[str, int], person: NDArray[Any], folds: int, seed: int
+    table: SliceRows, labels: Mapping[str, int], person: Ids, folds: int, seed: int
 ) -> dict[str, list[RowSplit]]:
     """{what the folds keep whole: its splits}; patients first, so that their heads have the seeds of a run."""
     units = {"patient": person, "id": table.patient, "slice": table.slice_id}
@@ -107,13 +134,3 @@ def _splits(
         folds = len(made)
         out[name] = row_splits(made, unit, table.view)
     return out
-
-
-def _overlap(person: NDArray[Any], splits: Sequence[RowSplit]) -> tuple[int, int]:
-    shared: set[str] = set()
-    tested: set[str] = set()
-    for s in splits:
-        test = set(person[s.test])
-        tested |= test
-        shared |= test & set(person[s.train])
-    return len(shared), len(tested)

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from heads.crossfit import FoldScores, Head, Rows, cross_fit
+from core.aggregate import aggregate
+from core.metrics import auc, ones
+from heads.base import Head
+from heads.crossfit import FoldScores, Rows, cross_fit
 from heads.folds import Fold, RowSplit, row_splits
 
-LEARNING_COLUMNS = ("run", "head", "sequence", "share", "patients", "tested", "repeat", "fold", "auc")
 SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST = 2  # patients of a class to train on
+
+
+class LearningRow(NamedTuple):
+    """A row of learning.csv: the AUC of one fold by a head that was trained on a share of its training patients.
+
+    patients, tested : how many of the table trained and were tested; auc : "" where the fold lacks a class
+    """
+
+    run: str
+    head: str
+    sequence: str
+    share: float
+    patients: int
+    tested: int
+    repeat: int
+    fold: int
+    auc: float | str
+
+
+LEARNING_COLUMNS = LearningRow._fields
 
 
 def learning_curve(
@@ -26,28 +48,69 @@ def learning_curve(
     *,
     seed: int,
     jobs: int = 1,
-    score: Callable[[FoldScores], float],
-) -> list[tuple[Any, ...]]:
-    """Rows in the order of LEARNING_COLUMNS: the AUC of every head on every table, fold by fold, for each share in `sizes`.
+    aggregator: str = "mean",
+) -> list[LearningRow]:
+    """The AUC of every head on every table, fold by fold, for each size of the training set.
 
-    score : the AUC over the patients of a fold, NaN (a blank in the rows) where it lacks a class. `patients` and `tested`
-    count those of the table that were trained and tested on. With all training patients the scores are those of `cross_fit`
-    with the same seed. Raises ValueError where a share is not above 0 and at most 1.
+    With all training patients the scores are those of `cross_fit` with the same seed.
+
+    Parameters
+    ----------
+    run : name of the run
+    heads, tables, labels, folds, seed, jobs : as in `cross_fit`
+    sizes : shares of the training patients, above 0 and at most 1
+    aggregator : slice scores to patient score
+
+    Returns
+    -------
+    A row per share, head, table and fold.
+
+    Raises
+    ------
+    ValueError : a share is not above 0 and at most 1
     """
     if not all(0 < share <= 1 for share in sizes):
         raise ValueError(
             f"shares of training patients {', '.join(map(str, sizes))}; expected numbers above 0, at most 1"
         )
+    by_name = {t.sequence: t for t in tables}
     rows = []
     for share in sizes:
         chosen = {(f.repeat, f.fold): set(training_patients(f, labels, share, seed)) for f in folds}
         splits = {t.sequence: [_part(s, t, chosen) for s in row_splits(folds, t.patient, t.view)] for t in tables}
         counts = {(t.sequence, s.repeat, s.fold): _counts(s, t) for t in tables for s in splits[t.sequence]}
         for r in cross_fit(heads, tables, labels, splits, seed=seed, jobs=jobs):
-            auc = score(r)
-            patients = counts[r.sequence, r.repeat, r.fold]
-            rows.append((run, r.head, r.sequence, share, *patients, r.repeat, r.fold, "" if math.isnan(auc) else auc))
+            trained, tested = counts[r.sequence, r.repeat, r.fold]
+            found = patient_auc(r, by_name[r.sequence], labels, aggregator)
+            rows.append(
+                LearningRow(
+                    run=run,
+                    head=r.head,
+                    sequence=r.sequence,
+                    share=share,
+                    patients=trained,
+                    tested=tested,
+                    repeat=r.repeat,
+                    fold=r.fold,
+                    auc="" if math.isnan(found) else found,
+                )
+            )
     return rows
+
+
+def patient_auc(result: FoldScores, table: Rows, labels: Mapping[str, int], aggregator: str) -> float:
+    """The AUC over the test patients of one fold, NaN where it lacks a class.
+
+    Parameters
+    ----------
+    result : scores of rows of the table
+    table : whose rows they are
+    labels : {patient: 0 or 1}
+    aggregator : slice scores to patient score
+    """
+    joined = aggregate(result.scores, table.patient[result.rows], aggregator)
+    y = np.array([labels[patient] for patient, _, _ in joined], int)
+    return float(auc(y, np.array([score for _, score, _ in joined]), ones(len(y)))[0])
 
 
 def training_patients(fold: Fold, labels: Mapping[str, int], share: float, seed: int) -> list[str]:

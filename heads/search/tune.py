@@ -6,41 +6,30 @@ training patients; the fold that is reported is scored once, by what was chosen 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from heads.crossfit import Fitted, FoldScores, Head, Rows, cross_fit, refit
+from core.aggregate import aggregate
+from core.metrics import auc, log_loss, ones, youden_threshold
+from heads.base import Fitted, Head
+from heads.crossfit import FoldScores, SliceRows, cross_fit, refit
 from heads.folds import Fold, RowSplit, patient_folds, row_splits
 from heads.search.space import Configuration, Key, draw
 
 INNER_FOLDS = 3
 EVERYBODY = Fold(-1, -1, ())  # nobody is held back: the choice for the heads that meet new patients
 
-Scores = NDArray[np.float64]
 
+class PatientScore(NamedTuple):
+    """The score of a test patient, of how many rows, and from which sequence."""
 
-class SliceRows(Rows, Protocol):
-    """What is trained on; besides, `slice_id` (n,) str."""
-
-    slice_id: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Measures:
-    """How scores are joined and judged.
-
-    aggregate : (scores (n,), patient (n,), how) -> [(patient, score, rows)]; auc, log_loss : (y (n,), score (n,), weight
-    (1, n)) -> (1,), NaN where there is no such figure; threshold : (y, score) -> where to cut
-    """
-
-    aggregate: Callable[[Scores, NDArray[Any], str], list[tuple[str, float, int]]]
-    auc: Callable[[Any, Scores, Scores], Scores]
-    log_loss: Callable[[Any, Scores, Scores], Scores]
-    threshold: Callable[[Any, Scores], float]
+    patient: str
+    score: float
+    rows: int
+    sequence: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class Choice:
     """What one head tried in one outer fold, and the scores of the outer test patients.
 
     best : index of the chosen trial; scores : of the chosen configuration, then of those that stand in for patients
-    who lack its sequence; patients : (id, score, rows, sequence) of each test patient; fitted : for `EVERYBODY` alone
+    who lack its sequence; patients : the test patients; fitted : for `EVERYBODY` alone
     """
 
     head: str
@@ -75,7 +64,7 @@ class Choice:
     trials: list[Trial]
     best: int
     scores: list[tuple[Configuration, FoldScores]] = field(default_factory=list)
-    patients: list[tuple[str, float, int, str]] = field(default_factory=list)
+    patients: list[PatientScore] = field(default_factory=list)
     fitted: Fitted | None = None
 
     @property
@@ -93,24 +82,37 @@ def tune(
     *,
     draws: int,
     seed: int,
-    measures: Measures,
     jobs: int = 1,
     groups: Mapping[str, str] | None = None,
 ) -> list[Choice]:
     """For each head: a choice per outer fold, and one for `EVERYBODY` with the head refitted on all patients.
 
-    tables : one per sequence and slice selection, the default one first; aggregators : the default one first; groups :
-    patients that inner folds must keep together, as for `patient_folds`. The configurations drawn depend on seed, head,
-    repeat and fold alone, the result not on `jobs`. Raises ValueError where a fold has too few training patients for
-    inner folds, or where no configuration can be fitted.
+    The configurations drawn depend on seed, head, repeat and fold alone, the result not on `jobs`.
+
+    Parameters
+    ----------
+    heads : with the hyper-parameters of the default configurations
+    tables : one per sequence and slice selection, the default one first
+    labels : {patient: 0 or 1}
+    folds : the outer ones, whose test patients no choice sees
+    aggregators : the default one first
+    draws : configurations of each head in each fold
+    groups : patients that inner folds must keep together, as for `patient_folds`
+
+    Returns
+    -------
+    A choice per head and outer fold, and one more per head.
+
+    Raises
+    ------
+    ValueError : a fold has too few training patients for inner folds, or no configuration can be fitted
     """
     from joblib import Parallel, delayed
 
     tasks = [(head, fold) for head in heads for fold in (*folds, EVERYBODY)]
     return list(
         Parallel(n_jobs=jobs)(
-            delayed(_choose)(head, fold, tables, labels, aggregators, draws, seed, measures, groups)
-            for head, fold in tasks
+            delayed(_choose)(head, fold, tables, labels, aggregators, draws, seed, groups) for head, fold in tasks
         )
     )
 
@@ -136,7 +138,6 @@ def _choose(
     aggregators: Sequence[str],
     draws: int,
     seed: int,
-    measures: Measures,
     groups: Mapping[str, str] | None,
 ) -> Choice:
     held = set(fold.test)
@@ -148,19 +149,19 @@ def _choose(
     except ValueError as error:
         raise ValueError(f"--tune needs inner folds of the training patients ({where}): {error}") from None
     configurations = draw(head, list(tables), aggregators, draws, _rng(seed, head.name, fold.repeat, fold.fold))
-    trials = [_try(c, tables[c.sequence, c.slices], labels, fold, inner, inner_seed, measures) for c in configurations]
+    trials = [_try(c, tables[c.key], labels, fold, inner, inner_seed) for c in configurations]
     order = sorted(range(draws), key=lambda i: (trials[i].rank, i))
-    choice = Choice(head.name, fold.repeat, fold.fold, trials, order[0])
+    choice = Choice(head=head.name, repeat=fold.repeat, fold=fold.fold, trials=trials, best=order[0])
     if math.isnan(choice.chosen.auc):
         raise ValueError(
             f"--tune: no configuration of {head.name} could be judged on inner folds ({where}); the first: {trials[0].problem}"
         )
     if not fold.test:
         best = choice.chosen.configuration
-        table = tables[best.sequence, best.slices]
+        table = tables[best.key]
         choice.fitted = refit([best.head], [table], labels, seed=seed)[head.name, best.sequence]
     else:
-        _score(choice, [trials[i] for i in order], fold, tables, labels, seed, measures)
+        _score(choice, [trials[i] for i in order], fold, tables, labels, seed)
     return choice
 
 
@@ -171,7 +172,6 @@ def _try(
     outer: Fold,
     inner: Sequence[Fold],
     seed: int,
-    measures: Measures,
 ) -> Trial:
     train = row_splits([outer], table.patient, table.view)[0].train
     splits = [replace(s, train=np.intersect1d(s.train, train)) for s in row_splits(inner, table.patient, table.view)]
@@ -183,16 +183,16 @@ def _try(
     ys: list[int] = []
     scores: list[float] = []
     for r in results:
-        joined = measures.aggregate(r.scores, table.patient[r.rows], c.aggregate)
+        joined = aggregate(r.scores, table.patient[r.rows], c.aggregate)
         y, s = [labels[p] for p, _, _ in joined], [score for _, score, _ in joined]
         ys, scores = ys + y, scores + s
         if len(set(y)) == 2:
-            aucs.append(float(measures.auc(np.array(y), np.array(s), np.ones((1, len(y))))[0]))
+            aucs.append(float(auc(np.array(y), np.array(s), ones(len(y)))[0]))
     if not aucs:
         return Trial(c, problem=f"no inner fold has patients of both classes with {c.sequence}")
     y_all, s_all = np.array(ys), np.array(scores)
-    loss = float(measures.log_loss(y_all, s_all, np.ones((1, len(ys))))[0])
-    return Trial(c, float(np.mean(aucs)), loss, measures.threshold(y_all, s_all))
+    loss = float(log_loss(y_all, s_all, ones(len(ys)))[0])
+    return Trial(c, float(np.mean(aucs)), loss, youden_threshold(y_all, s_all))
 
 
 def _score(
@@ -202,7 +202,6 @@ def _score(
     tables: Mapping[Key, SliceRows],
     labels: Mapping[str, int],
     seed: int,
-    measures: Measures,
 ) -> None:
     """Fit the chosen configuration on all training patients and score the test patients.
 
@@ -214,7 +213,7 @@ def _score(
     candidates += [replace(best, sequence=q) for q, slices in tables if slices == best.slices]
     lacking = set(fold.test)
     for c in candidates:
-        table = tables[c.sequence, c.slices]
+        table = tables[c.key]
         (split,) = row_splits([fold], table.patient, table.view)
         test = split.test[[p in lacking for p in table.patient[split.test]]]
         if not len(test):
@@ -222,6 +221,6 @@ def _score(
         own = RowSplit(fold.repeat, fold.fold, split.train, test)
         (result,) = cross_fit([c.head], [table], labels, {table.sequence: [own]}, seed=seed)
         choice.scores.append((c, result))
-        joined = measures.aggregate(result.scores, table.patient[test], c.aggregate)
-        choice.patients += [(p, score, n, c.sequence) for p, score, n in joined]
+        joined = aggregate(result.scores, table.patient[test], c.aggregate)
+        choice.patients += [PatientScore(p, score, n, c.sequence) for p, score, n in joined]
         lacking -= {p for p, _, _ in joined}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import copies
+from benchmarks.evidence import copies
 from features.copies.fingerprint import fingerprint
 
 

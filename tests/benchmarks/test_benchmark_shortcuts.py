@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.shortcuts import COHORTS, COLUMNS, lines, rows
+from benchmarks.evidence.shortcuts import COHORTS, COLUMNS, lines, rows
 
 
 def a_report(**changes: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 from pathlib import Path
@@ -12,12 +11,17 @@ import pytest
 import benchmarks.__main__ as door
 from benchmarks.timing import Row
 
-NAMES = sorted(p.stem for p in Path(door.__file__).parent.glob("*.py") if not p.stem.startswith("_"))
+QUESTIONS = door.questions()
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in door._NO_QUESTIONS])
+def test_every_file_in_a_folder_is_a_question() -> None:
+    files = Path(door.__file__).parent.glob("*/*.py")
+    assert sorted(p.stem for p in files if not p.stem.startswith("_")) == list(QUESTIONS)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_can_be_asked_without_further_words(name: str) -> None:
-    module = importlib.import_module(f"benchmarks.{name}")
+    module = QUESTIONS[name]
     ask = module.main if hasattr(module, "main") else module.measure
     needed = [p for p in inspect.signature(ask).parameters.values() if p.default is p.empty]
     assert ask.__module__ == module.__name__
@@ -28,12 +32,10 @@ def test_without_a_name_the_questions_of_speed_are_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = []
-    for name in NAMES:
-        module = importlib.import_module(f"benchmarks.{name}")
-        if name not in door._NO_QUESTIONS:
-            kind = "main" if hasattr(module, "main") else "measure"
-            answer = [Row(f"how fast is {name}", "s", 2.0, 6.0, 3.0)] if kind == "measure" else 0
-            monkeypatch.setattr(module, kind, lambda name=name, answer=answer: asked.append(name) or answer)
+    for name, module in QUESTIONS.items():
+        kind = "main" if hasattr(module, "main") else "measure"
+        answer = [Row(f"how fast is {name}", "s", 2.0, 6.0, 3.0)] if kind == "measure" else 0
+        monkeypatch.setattr(module, kind, lambda name=name, answer=answer: asked.append(name) or answer)
     monkeypatch.setattr(door, "OUT", tmp_path)
     assert door.main([]) == 0
     assert asked == ["decoding", "network", "resampling", "stage2"]

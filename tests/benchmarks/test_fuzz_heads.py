@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from benchmarks import fuzz_heads as fuzz
+from benchmarks.faults import fuzz_heads as fuzz
 
 
 def test_changed_heads_give_scores_or_are_refused() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.fuzz_inputs import fuzz
+from benchmarks.faults.fuzz_inputs import fuzz
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import growth
-from features.cache.hdf5 import Cache
+from benchmarks.speed import growth
+from features.cache.reader import Cache
 from heads.crossfit import patient_weights
 
 

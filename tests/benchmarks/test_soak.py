@@ -18,13 +18,13 @@ def run(script: str) -> str:
 
 
 def test_some_steps_without_a_violation() -> None:
-    said = run("from benchmarks.soak import soak; soak(0.05, 1)")
+    said = run("from benchmarks.faults.soak import soak; soak(0.05, 1)")
     assert "0 violations" in said and "'checks'" in said
 
 
 def test_a_violation_is_found() -> None:
     said = run(
-        "from benchmarks import soak as s\n"
+        "from benchmarks.faults import soak as s\n"
         "s.Soak.extraction = lambda self, out, exclude=None: out.write_bytes(str(self.n_patients).encode() + bytes(out.parent.name, 'utf8'))\n"
         "s.soak(0.1, 1)"
     )

@@ -17,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 import evaluate
 import extract_features
 import train_head
-from features.cache import hdf5
+from features.cache.reader import Cache
+from features.cache.writer import write
 from heads import bundle
 
 
@@ -47,7 +48,7 @@ def cohort(tmp_path: Path) -> Callable[..., tuple[Path, Path]]:
                 x[:, 0] += effect * (2 * label - 1)
                 blocks.append(series(patient, sequence, x, blank=(0,)))
         cache, labels = tmp_path / f"{name}.h5", tmp_path / f"{name}.csv"
-        hdf5.write(cache, {**SETTINGS, "weights": weights}, blocks)
+        write(cache, {**SETTINGS, "weights": weights}, blocks)
         labels.write_text("BraTS21ID,MGMT_value\n" + "\n".join(rows) + "\n")
         return cache, labels
 
@@ -109,7 +110,7 @@ def test_predictions_are_out_of_fold_and_carry_their_ids(cohort, tmp_path: Path)
     score = next(float(r["score"]) for r in flair if r["patient_id"] == "00003")
     assert score == pytest.approx(np.mean(mine), abs=1e-12)
     about = json.loads((tmp_path / "r" / "run.json").read_text())
-    with hdf5.Cache(cache) as opened:
+    with Cache(cache) as opened:
         assert about["features"]["digest"] == opened.content_digest
     assert about["patients"]["missing_sequence"]["T2w"] == ["00000"]
     assert {(f["repeat"], f["fold"]) for f in about["folds"]} == {(r, k) for r in range(2) for k in range(5)}
@@ -400,7 +401,7 @@ def test_an_existing_run_is_never_overwritten_silently(cohort, tmp_path: Path, c
 def test_augmented_views_train_but_are_never_scored(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     blocks = [series(f"{i:05d}", "FLAIR", rng.normal(size=(4, 12)) + 2 * (i % 2), views=2) for i in range(12)]
-    hdf5.write(tmp_path / "f.h5", {**SETTINGS, "augment": 2}, blocks)
+    write(tmp_path / "f.h5", {**SETTINGS, "augment": 2}, blocks)
     (tmp_path / "l.csv").write_text("id,label\n" + "".join(f"{i:05d},{i % 2}\n" for i in range(12)))
     assert train(tmp_path / "f.h5", tmp_path / "l.csv", "--head", "logistic", "--out", tmp_path / "r") == 0
     rows = [r for r in table(tmp_path / "r" / "predictions.csv") if r["sequence"] != "shortcuts"]
@@ -424,11 +425,11 @@ def test_patients_of_the_training_are_known_by_number_too_and_shouted_when_allow
 ) -> None:
     cache, labels = cohort(20)
     assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r") == 0
-    with hdf5.Cache(cache) as opened:
+    with Cache(cache) as opened:
         blocks = [opened.series_rows(k) for k in range(4)]
     for b in blocks:
         b.patient = f"BraTS2021_{b.patient}"
-    hdf5.write(tmp_path / "other.h5", SETTINGS, blocks)
+    write(tmp_path / "other.h5", SETTINGS, blocks)
     score = [
         str(tmp_path / "r"),
         "--cache",

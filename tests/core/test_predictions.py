@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.aggregate import AGGREGATORS, aggregate
-from core.predictions import Prediction, fuse_scores, fused_name
+from core.predictions import Prediction, Predictions, ResultKey, fuse_scores, fused_name
 
 SCORES = [0.1, 0.9, 0.2, 0.6, 0.5, 0.7, 0.3]
 
@@ -92,3 +93,41 @@ def test_fusion_keeps_runs_and_repeats_apart() -> None:
     ]
     assert [p.score for p in fuse_scores([a, *others], ["FLAIR"])] == [0.1, 0.5, 0.9]
     assert fused_name(["FLAIR"]) == "mean(FLAIR)"
+
+
+def test_predictions_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
+    given = Predictions(
+        [prediction("FLAIR", "=1+1", 1 / 3), prediction("T2w", "'=a", 0.25), prediction("T2w", "ä,b", 0)]
+    )
+    given.write_csv(tmp_path / "p.csv")
+    assert Predictions.read_csv(tmp_path / "p.csv") == given
+    assert "'=1+1" in (tmp_path / "p.csv").read_text(), "no spreadsheet takes it for a formula"
+
+
+def test_a_file_that_holds_no_predictions_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("run,head\nr,h\n")
+    with pytest.raises(ValueError, match="has no column sequence, repeat, .*; expected a predictions.csv"):
+        Predictions.read_csv(tmp_path / "p.csv")
+    Predictions([prediction("FLAIR", "a", 0.5)]).write_csv(tmp_path / "q.csv")
+    (tmp_path / "q.csv").write_text((tmp_path / "q.csv").read_text().replace("0.5", "high"))
+    with pytest.raises(ValueError, match=r"damaged table \(could not convert"):
+        Predictions.read_csv(tmp_path / "q.csv")
+
+
+def test_predictions_are_a_sequence_that_knows_its_results() -> None:
+    given = Predictions([prediction("FLAIR", "a", 0.2), prediction("T2w", "a", 0.6), prediction("T2w", "b", 0.7)])
+    assert (len(given), given[1].score, len(given[1:]), list(given)[0].patient_id) == (3, 0.6, 2, "a")
+    assert given.result_keys() == [("run", "h", "FLAIR"), ("run", "h", "T2w")]
+    both = given + given.fused(["FLAIR", "T2w"])
+    assert [key.label() for key in both.result_keys()] == ["h on FLAIR", "h on T2w", "h on mean(FLAIR+T2w)"]
+    assert [s.patients for s in both.grouped()] == [["a"], ["a", "b"], ["a", "b"]]
+    assert {p.run for p in given.renamed("other")} == {"other"} and given[0].run == "run"
+    assert given.to_frame().score.tolist() == [0.2, 0.6, 0.7]
+
+
+def test_a_name_that_is_no_utf8_is_kept_in_a_frame() -> None:
+    assert Predictions([prediction("FLAIR", "a\udcff", 0.5)]).to_frame().patient_id[0] == "a\udcff"
+
+
+def test_the_table_of_heads_without_scans_needs_no_sequence() -> None:
+    assert (ResultKey("r", "h", "table").label(), ResultKey("r", "h", "T2w").label(" / ")) == ("h", "h / T2w")

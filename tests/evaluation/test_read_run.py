@@ -1,4 +1,4 @@
-"""What heads/runs.py wrote is read back by ids, and damaged or foreign folders are refused in words."""
+"""What heads/run_writer.py wrote is read back by ids, and damaged or foreign folders are refused in words."""
 
 from __future__ import annotations
 

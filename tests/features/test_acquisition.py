@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from features.acquisition import FACTS, SHORTCUTS, availability, shortcut_table
-from features.cache.hdf5 import COLUMNS, SeriesRows, write
+from features.cache.schema import COLUMNS, SeriesRows
+from features.cache.writer import write
 from features.table import Source, Table, open_source
 
 SETTINGS = {"dim": 2, "dtype": "float32", "precision": "float32"}

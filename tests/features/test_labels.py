@@ -9,6 +9,7 @@ import pytest
 from core.ids import match_ids
 from core.tables import read_csv
 from features.labels import join, read_labels
+from heads.training.record_words import join_lines
 
 
 def save(tmp_path: Path, text: str | bytes, name: str = "labels.csv") -> Path:
@@ -74,7 +75,10 @@ def test_missing_words(tmp_path: Path, word: str) -> None:
             "name,label\n1,1\n",
             "has none of the columns BraTS21ID, .*name one with --patient-column .it has name, label",
         ),
-        ("id,value\n1,1\n", "has none of the columns MGMT_value, MGMT, label; name one with --label-column"),
+        (
+            "id,value\n1,1\n",
+            "has none of the columns MGMT_value, MGMT, label, MGMT_status, .* name one with --label-column",
+        ),
         ('id,label\n"1,1\n', "is not well-formed CSV"),
         ("id,label\n1,1\n".encode("utf-16"), "is not a readable UTF-8 CSV file .UnicodeDecodeError"),
     ],
@@ -105,9 +109,9 @@ def test_positive_and_negative_values(tmp_path: Path) -> None:
     found = labels(tmp_path, STATUS, **NAMED, positive="Mutant", negative="WT")
     assert found.values == {"a": 1, "b": 0, "c": None, "d": None, "e": 0}
     assert found.other == {"NOS": 1}
-    assert found.meaning == "idh 'Mutant' against 'WT'"
+    assert str(found.question) == "idh 'Mutant' against 'WT'"
     two = labels(tmp_path, STATUS.replace("c;NOS\n", ""), **NAMED, positive="WT")
-    assert (two.values, two.meaning) == ({"a": 0, "b": 1, "d": None, "e": 1}, "idh 'WT' against 'Mutant'")
+    assert (two.values, str(two.question)) == ({"a": 0, "b": 1, "d": None, "e": 1}, "idh 'WT' against 'Mutant'")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,7 @@ def test_values_and_columns_that_do_not_occur(tmp_path: Path, options: Any, mess
 def test_comparisons(tmp_path: Path, positive: str, expected: Any) -> None:
     found = labels(tmp_path, "id,age\na,63\nb,63.5\nc,-7\nd,NA\n", label_column="age", positive=positive)
     assert found.values == expected
-    assert found.meaning == f"age {positive} against the rest"
+    assert str(found.question) == f"age {positive} against the rest"
 
 
 # --- ids -----------------------------------------------------------------------------------------------
@@ -190,7 +194,7 @@ def test_join_counts_and_names_everybody(tmp_path: Path) -> None:
     joined = join(["1", "2", "3", "4"], found)
     assert joined.labels == {"1": 1, "2": 0}
     assert (joined.unlabelled, joined.without_row, joined.without_scans) == (["3"], ["4"], ["5"])
-    assert joined.lines == [
+    assert join_lines(joined) == [
         "2 patients with label: label 1 against 0",
         "  2 ids joined as written",
         "  1 ids joined by number ('2' is '00002' in the labels)",
@@ -205,10 +209,10 @@ def test_join_names_other_values_and_shortens_long_lists(tmp_path: Path) -> None
     text = "id,label\n" + "".join(f"p{k},{'ABC'[k % 3]}\n" for k in range(30))
     joined = join([f"p{k}" for k in range(3)], labels(tmp_path, text, positive="A", negative="B"))
     assert joined.labels == {"p0": 1, "p1": 0}
-    assert joined.lines[-2].endswith(
+    assert join_lines(joined)[-2].endswith(
         "18 patients in the labels have no features: p3, p4, p6, p7, p9, p10, p12, p13 and 10 more"
     )
-    assert joined.lines[-1] == "  values that are neither class: 'C' 10 x"
+    assert join_lines(joined)[-1] == "  values that are neither class: 'C' 10 x"
 
 
 def test_join_without_one_common_patient_is_refused(tmp_path: Path) -> None:
@@ -219,7 +223,7 @@ def test_join_without_one_common_patient_is_refused(tmp_path: Path) -> None:
 def test_the_real_label_files(shared: Path) -> None:
     real = read_labels(shared / "data/rsna_like_tcia/train_labels.csv")
     assert real.values == {"00002": 0, "00005": 0, "00011": 1, "00014": 1, "00017": 1, "00026": 0}
-    assert (real.column, real.meaning) == ("MGMT_value", "MGMT_value 1 against 0")
+    assert (real.column, str(real.question)) == ("MGMT_value", "MGMT_value 1 against 0")
 
 
 def test_row_numbers_in_messages_count_blank_lines(tmp_path: Path) -> None:
@@ -236,3 +240,12 @@ def test_a_cache_in_the_place_of_labels_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "f.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     with pytest.raises(ValueError, match="looks like a cache; features come first, then labels"):
         read_labels(tmp_path / "f.h5")
+
+
+@pytest.mark.parametrize("column", ["subject_id", "Participant ID", "PatientID", "case"])
+def test_the_usual_names_of_the_audit_are_usual_here_too(tmp_path: Path, column: str) -> None:
+    assert labels(tmp_path, f"age,{column},label\n3,a,1\n4,b,0\n").values == {"a": 1, "b": 0}
+
+
+def test_a_bare_id_is_the_last_that_is_taken_for_the_patient(tmp_path: Path) -> None:
+    assert labels(tmp_path, "id,case_id,label\n1,a,1\n2,b,0\n").values == {"a": 1, "b": 0}

@@ -9,8 +9,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from features import phantom
-from features.phantom import SEQUENCES, ideal_auc, make_patient, make_phantom, patient_volumes
+from features.phantom import SEQUENCES, Patient, ideal_auc, make_patient, make_phantom, patient_volumes
+from features.phantom.cohort import _draw_patients
+from features.phantom.series import _cut
+from features.phantom.template import VOXEL_MM
 
 IOP = {
     "axial": [1, 0, 0, 0, 1, 0],
@@ -26,7 +28,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @cache
-def drawn(label: int, effect: float, seed: int) -> phantom.Patient:
+def drawn(label: int, effect: float, seed: int) -> Patient:
     return make_patient(label, effect, np.random.default_rng(seed))
 
 
@@ -66,7 +68,7 @@ def test_layout_and_labels(cohort: Path) -> None:
 
 def test_labels_are_balanced_and_shuffled() -> None:
     for n in (2, 3, 24, 585, 2000):
-        ids, labels = phantom._draw_patients(n, np.random.default_rng(n))
+        ids, labels = _draw_patients(n, np.random.default_rng(n))
         assert labels.sum() == n // 2 and (labels == 0).sum() == n - n // 2
         assert (np.diff(ids) > 0).all() and len(ids) == n and ids[0] >= 0 and ids[-1] < 100_000
         assert n < 24 or (np.diff(labels) == 0).sum() > 2
@@ -144,7 +146,7 @@ def test_blank_ends_and_zero_background(cohort: Path) -> None:
 def test_volumes_are_stripped_exactly() -> None:
     patient = drawn(1, 3.0, 7)
     brain = patient.masks["brain"]
-    assert 1.4e6 < brain.sum() * phantom.VOXEL_MM**3 < 2.4e6  # mm3, an adult brain
+    assert 1.4e6 < brain.sum() * VOXEL_MM**3 < 2.4e6  # mm3, an adult brain
     for volume in patient.volumes.values():
         assert volume.dtype == np.float32 and volume.shape == brain.shape
         assert not volume[~brain].any() and (volume[brain] > 0).all()
@@ -183,14 +185,14 @@ def test_effect_shifts_latent_and_lesion() -> None:
     assert none.latent - low.latent == pytest.approx(1.5) and high.latent - none.latent == pytest.approx(1.5)
     assert low.necrotic_fraction < none.necrotic_fraction < high.necrotic_fraction
 
-    def core_share(p: phantom.Patient) -> float:
+    def core_share(p: Patient) -> float:
         return float(p.masks["necrosis"].sum() / (p.masks["necrosis"] | p.masks["ring"]).sum())
 
-    def ring_look(p: phantom.Patient) -> float:
+    def ring_look(p: Patient) -> float:
         image = p.volumes["T1wCE"]
         return float(image[p.masks["ring"]].mean() / image[p.masks["white"]].mean())
 
-    def patchiness(p: phantom.Patient) -> float:
+    def patchiness(p: Patient) -> float:
         image = p.volumes["FLAIR"][p.masks["oedema"]]
         return float(image.std() / image.mean())
 
@@ -290,5 +292,5 @@ def test_a_planted_shortcut_adds_slices_to_positives_only(tmp_path: Path) -> Non
 
 def test_one_slice_cuts_the_brain() -> None:
     for plane in IOP:
-        stack, *_ = phantom._cut(drawn(0, 0.0, 7), "T2w", plane, 1, 32, np.random.default_rng(0))
+        stack, *_ = _cut(drawn(0, 0.0, 7), "T2w", plane, 1, 32, np.random.default_rng(0))
         assert stack.shape == (1, 32, 32) and (stack > 0).mean() > 0.1

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.cache.hdf5 import Cache
-from features.extract import extract
+from features.cache.reader import Cache
+from features.extraction import extract
 from features.reload import check_ids, find_series, images_of, load_embedder, tolerance
 from features.scans.find import find_scans
 from features.scans.prepare import pixel_digest
@@ -91,16 +91,38 @@ def test_a_lacking_and_a_surplus_slice_are_named() -> None:
         check_ids(["a#1", "c#1"], ["a#1"], Path("train"))
 
 
+class Asked:
+    """A network that remembers what was asked of it."""
+
+    dim, precision, settings, device, origin = 4, "float32", {}, "CPU", "nowhere"
+
+    def __init__(self, backbone: str, **options: Any) -> None:
+        self.backbone, self.options = backbone, options
+
+    def maps(self, images: Any) -> Any:
+        return images
+
+
 def test_the_network_is_loaded_as_the_features_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "features.backbones.keras_applications.Embedder", lambda backbone, **options: (backbone, options)
-    )
+    monkeypatch.setattr("features.backbones.keras_applications.Embedder", Asked)
     settings = {"backbone": "vgg16", "weights": "imagenet", "preprocess": "unit", "precision": "float16"}
-    assert load_embedder(settings) == ("vgg16", {"weights": "imagenet", "preprocess": "unit", "precision": "float16"})
+    asked: Any = load_embedder(settings)
+    wanted = {"weights": "imagenet", "preprocess": "unit", "precision": "float16"}
+    assert (asked.backbone, {k: asked.options[k] for k in wanted}) == ("vgg16", wanted)
     mixed: Any = load_embedder({**settings, "weights": "custom", "precision": "float16+float32"}, "mine.h5")
-    assert (mixed[1]["weights"], mixed[1]["precision"]) == ("mine.h5", "float32")
+    assert (mixed.options["weights"], mixed.options["precision"]) == ("mine.h5", "float32")
+    careful: Any = load_embedder({**settings, "precision": "bfloat16-diffused"})
+    assert careful.options["precision"] == "bfloat16"
     with pytest.raises(ValueError, match="weights of your own; name the file with --weights FILE"):
         load_embedder({**settings, "weights": "custom"})
+
+
+def test_a_network_without_maps_cannot_be_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Asked, "maps")
+    monkeypatch.setattr("features.backbones.keras_applications.Embedder", Asked)
+    settings = {"backbone": "vgg16", "weights": "imagenet", "preprocess": "unit", "precision": "float16"}
+    with pytest.raises(ValueError, match="the backbone 'vgg16' gives no maps"):
+        load_embedder(settings)
 
 
 def test_half_precision_is_given_more_room() -> None:

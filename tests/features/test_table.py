@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.cache.hdf5 import COLUMNS, Cache, SeriesRows, write
+from features.cache.checks import checked
+from features.cache.reader import Cache
+from features.cache.schema import COLUMNS, SeriesRows
+from features.cache.writer import write
 from features.table import (
     Source,
     Table,
@@ -111,8 +114,12 @@ def test_a_series_of_another_plane_is_not_read(tmp_path: Path, monkeypatch: pyte
         block.columns["plane"] = np.array([plane], object)
     write(tmp_path / "f.h5", SETTINGS, blocks)
     read: list[int] = []
-    checked = Cache.checked
-    monkeypatch.setattr(Cache, "checked", lambda self, wanted: (read.extend(wanted), checked(self, wanted))[1])
+
+    def watched(cache: Cache, wanted: Any) -> Any:
+        read.extend(wanted)
+        return checked(cache, wanted)
+
+    monkeypatch.setattr("features.table.checked", watched)
     load_table(open_source(tmp_path / "f.h5"), "FLAIR", planes=["sagittal"])
     assert read == [1]
 

@@ -93,7 +93,7 @@ def of_rows(path: Path) -> dict[str, Any]:
     for i in range(len(columns["source"])):
         said = {k: names[k][v[i]] if k in names else _cell(v[i]) for k, v in columns.items()}
         key = f"{said['source']}#{said['instance']} view {said['view']}"
-        rows[key] = {"what": [said[k] for k in shown], "pixels": said["pixel_digest"][:16]}
+        rows[key] = {"what": [said[k] for k in shown], "pixels": said["pixel_digest"][:12]}
     reasons = [
         " | ".join(x) for x in zip(*(skipped[k] for k in ("patient", "sequence", "source", "reason")), strict=True)
     ]
@@ -143,7 +143,7 @@ def of_run(bench: Bench, run: Path) -> dict[str, Any]:
     """A run: its tables, its heads, and what run.json says, but versions, commit and command."""
     about = _read(bench, run / "run.json")
     about["features"].pop("digest")  # over the versions, too
-    about["tables"] = {name: {"exactly": digest[:16]} for name, digest in about["tables"].items()}
+    about["tables"] = {name: {"exactly": digest[:12]} for name, digest in about["tables"].items()}
     folds = sorted((run / "heads" / "folds").glob("*.npz"))
     return {
         "run.json": figures_of(about),
@@ -161,15 +161,17 @@ def of_run(bench: Bench, run: Path) -> dict[str, Any]:
 
 
 def of_json(bench: Bench, path: Path) -> Any:
-    """Every number of a JSON document, but versions, commit and command."""
+    """Every number of a JSON document, but versions, commit and command; what it repeats of run.json as a digest."""
     document = _read(bench, path)
-    for run in (document.get("runs") or {}).values() if isinstance(document.get("runs"), dict) else ():
-        run.pop("availability", None)  # as in run.json
-        for key in ("features", "tables"):
-            if isinstance(run.get(key), dict):
-                run[key].pop("digest", None)
-        run.pop("tables", None)
-    document.pop("features_digest", None)  # over the versions, too
+    document.get("features", {}).pop("digest", None)  # over the versions, too
+    document.pop("features_digest", None)
+    if isinstance(document.get("runs"), dict):
+        for run in document["runs"].values():
+            run.get("features", {}).pop("digest", None)
+            run.pop("tables", None)
+        document["runs"] = {
+            k: sha(json.dumps(figures_of(v), sort_keys=True).encode()) for k, v in document["runs"].items()
+        }
     return figures_of(document)
 
 
@@ -331,7 +333,6 @@ def _demonstration(bench: Bench) -> Golden:
     options = ("--jobs", 1, "--demonstrate-leak", 3, "--folds", 3)
     out = bench.command("leak", "train", material.cache(bench), material.labels(bench), *options)
     figures = {"leak.json": of_json(bench, out / "leak.json"), "leak.csv": table_of(out / "leak.csv")}
-    figures["leak.json"].get("features", {}).pop("digest", None)
     return Golden(figures, bench.said("leak") + of_page(bench, out / "leak.html"))
 
 

@@ -19,8 +19,8 @@ import numpy as np
 
 DATA = Path(__file__).parent / "data"
 RTOL, ATOL = 1e-5, 1e-6
-LONG = 9  # lists of more numbers than this are packed
-MANY_ROWS = 40  # tables of more rows than this are packed by column
+LONG = 7  # lists of more numbers than this are packed
+MANY_ROWS = 24  # tables of more rows than this are packed by column
 FITTING = ("numpy", "scipy", "scikit-learn", "lightgbm", "tensorflow", "keras")
 DECODING = ("numpy", "pillow", "pydicom", "nibabel", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg", "pyjpegls")
 # What depends on the machine, the commit or a library's version and not on what the code computes. `digest` of a run's
@@ -71,8 +71,8 @@ def differences_of_machine(kind: str) -> list[str]:
 
 
 def sha(raw: bytes) -> str:
-    """The first 16 digits of the SHA-256 of bytes."""
-    return hashlib.sha256(raw).hexdigest()[:16]
+    """The first 12 digits of the SHA-256 of bytes."""
+    return hashlib.sha256(raw).hexdigest()[:12]
 
 
 def exactly(raw: bytes) -> dict[str, str]:
@@ -95,7 +95,7 @@ def packed(numbers: list[Any]) -> dict[str, Any]:
 
 
 def _digits(x: float) -> float:
-    return float(f"{x:.9g}")
+    return float(f"{x:.8g}")
 
 
 def figures_of(value: Any, name: str = "") -> Any:
@@ -194,7 +194,7 @@ def told(was: Any, now: Any, *, exact: bool, same_decoders: bool, key: str = "")
     if isinstance(was, dict) and isinstance(now, dict):
         if "only where" in was and was["only where"] != now.get("only where"):
             return []  # bytes of another library's version
-        skipped = {"exactly"} * (not exact) | {"pixels"} * (not same_decoders)
+        skipped = {k for k, counts in (("exactly", exact), ("pixels", same_decoders)) if not counts}
         keys = sorted(({*was} | {*now}) - skipped)
         out = []
         for k in keys:
@@ -265,4 +265,4 @@ def visible(html: str) -> str:
     """The visible words of a page, each piece once; without cells that are numbers alone, which JSON has with all digits."""
     parser = _Visible()
     parser.feed(html)
-    return "\n".join(dict.fromkeys(p for p in parser.pieces if re.search(r"[^\W\d]{2}", p)))
+    return "\n".join(dict.fromkeys(p for p in parser.pieces if re.search(r"[^\W\d]{3}", p)))

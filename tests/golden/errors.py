@@ -41,7 +41,7 @@ def _answers(bench: Bench, door: str, commands: Mapping[str, Command], **options
     for name, command in commands.items():
         said = call(door, *command, **options)
         statuses[name] = said.status
-        lines.append(f"{name}: {bench.masked(head_of(said.err)) or '(nothing)'}")
+        lines.append(f"{name}: {bench.masked(head_of(said.err))[:200] or '(nothing)'}")
     return statuses, "\n".join(lines)
 
 
@@ -300,7 +300,7 @@ def _evaluate(bench: Bench) -> dict[str, Command]:
         "run of another format": (changed("format", lambda a: a.update(format="else")), *out),
         "run of a later version": (changed("version", lambda a: a.update(format_version=2)), *out),
         "run.json lacks a key": (changed("key", lambda a: a.pop("question")), *out),
-        "a table changed": (altered("table", lambda f: (f / "predictions.csv").open("a").write("x\n")), *out),
+        "a table changed": (altered("table", lambda f: _lengthen(f / "predictions.csv")), *out),
         "a table lacks": (altered("lacks", lambda f: (f / "slices.csv").unlink()), *out),
         "a table without digest": (changed("digest", lambda a: a["tables"].pop("slices.csv")), *out),
         "a table elsewhere": (changed("elsewhere", lambda a: a["tables"].update({"../secret.csv": "0" * 64})), *out),
@@ -373,6 +373,10 @@ def _reattribute(path: Path, name: str, value: Any) -> None:
 
     with h5py.File(path, "r+") as f:
         f.attrs[name] = value
+
+
+def _lengthen(path: Path) -> None:
+    path.write_text(path.read_text() + "x\n")
 
 
 def _members(path: Path) -> dict[str, bytes]:

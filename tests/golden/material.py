@@ -8,14 +8,17 @@ import fcntl
 import importlib
 import io
 import json
+import os
 import re
 import shutil
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import h5py
 import numpy as np
@@ -101,9 +104,18 @@ def call(door: str, *arguments: object, embedder: type[CheapEmbedder] | None = C
     from threadpoolctl import threadpool_limits
 
     main = importlib.import_module(DOORS[door]).main
+    program = mock.patch.object(sys, "argv", [f"{door}.py"])  # which provenance names
+    unsynced = mock.patch.object(os, "fsync")  # no power cut is tested here, and discs are slow
     out, err = io.StringIO(), io.StringIO()
     status: int | str
-    with network(embedder), threadpool_limits(1), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        program,
+        unsynced,
+        network(embedder),
+        threadpool_limits(1),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             status = main([str(a) for a in arguments])
         except SystemExit as stop:
@@ -160,7 +172,7 @@ class Bench:
         return self.masked(out)
 
     def masked(self, text: str) -> str:
-        """A text without what differs from run to run: places, times, versions, commit, and the name of the program."""
+        """A text without what differs from run to run: places, times, versions and commit."""
         for place, name in (
             (self.root, "<bench>"),
             (SHARED, "<shared>"),
@@ -180,13 +192,12 @@ MASKS = (
     (r"<commit>,? ?\(?(with|and) uncommitted changes\)?", "<commit>"),
     (r"\b[Cc]ode version [\w.+]+", "code version <version>"),
     (r"\b(Python|tensorflow|keras|numpy|h5py|scikit-learn|lightgbm|joblib|scipy) \d[\w.]*", r"\1 <version>"),
-    (r"\bpython \S+\.py (?=['<\w-])", "python <program> "),
     (r"errno = \d+|time = [^,]*,|0x[0-9a-f]{6,}", "<x>"),
 )
 
 
 def head_of(reason: str) -> str:
-    """The last line of an error's output, without argparse's list of choices, which Python's versions write differently."""
+    """The last line of an error's output, without argparse's list of choices, which versions of Python write differently."""
     lines = [line for line in reason.splitlines() if line.strip() and "series/s" not in line]
     return re.sub(r" \(choose from .*", " (choose from ...)", lines[-1]) if lines else ""
 

@@ -133,7 +133,10 @@ def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
         ({"format": "other", "format_version": 1, "head": "logistic"}, "format 'other' version 1"),
         ({"format": FORMAT, "format_version": 2, "head": "logistic"}, "version 2"),
         ({"head": "logistic"}, "format None version None"),
-        ({"format": FORMAT, "format_version": 1, "head": "os.system"}, "KeyError: 'os.system'"),
+        (
+            {"format": FORMAT, "format_version": 1, "head": "os.system"},
+            "unknown head 'os.system'; expected one of dense, logistic, boosted",
+        ),
         ({"format": FORMAT, "format_version": 1, "head": "dense"}, "not a fitted head"),
         ({"format": FORMAT, "format_version": 1, "head": "boosted"}, "KeyError: 'root'"),
         ([], "AttributeError"),
@@ -223,16 +226,23 @@ def test_a_fingerprint_comes_back_beside_the_head(tmp_path: Path) -> None:
 
 
 def test_no_door_or_room_can_unpickle() -> None:
-    """The parsed source: no import of a pickling module, np.load only with allow_pickle=False, no eval or exec."""
-    rooms = [ROOT / name for name in ("features", "heads", "evaluation")]
-    files = [f for folder in (ROOT, *rooms) for f in folder.glob("*.py")]
-    assert len(files) > 20
-    forbidden = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "pandas", "torch"}
+    """The parsed source: no import of a pickling module, np.load only with allow_pickle=False, no eval or exec.
+
+    Of pandas only what reads text: its readers of pickles and of HDF5, which holds pickles, are called by nobody.
+    """
+    rooms = [ROOT / name for name in ("core", "features", "heads", "evaluation", "cli")]
+    files = [*ROOT.glob("*.py"), *(f for folder in rooms for f in folder.rglob("*.py"))]
+    assert len(files) > 100
+    forbidden = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "torch"}
+    unpickling = {"read_pickle", "read_hdf", "HDFStore"}
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not {n.split(".")[0] for n in names} & forbidden, file
+            names = [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else []
+            names += [node.attr] if isinstance(node, ast.Attribute) else []
+            assert not set(names) & unpickling, file
             if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
                 assert isinstance(node.value, ast.Constant), file
                 assert node.value.value is False, file

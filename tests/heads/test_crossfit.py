@@ -14,8 +14,9 @@ import pytest
 from rows import Rows
 from sklearn.metrics import roc_auc_score
 
+from heads.base import HEADS, Capabilities
 from heads.boosted import Boosted
-from heads.crossfit import HEADS, FoldScores, cross_fit, cross_fit_and_refit, patient_weights, refit
+from heads.crossfit import FoldScores, cross_fit, cross_fit_and_refit, patient_weights, refit
 from heads.dense import Dense
 from heads.folds import Fold, RowSplit, patient_folds, row_splits, slice_split
 from heads.logistic import Logistic
@@ -47,6 +48,7 @@ class SpyHead:
     """Remembers what it is given; its scores are the row numbers that the test wrote into column 0."""
 
     name: str = "spy"
+    capabilities: Capabilities = Capabilities()
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def fit(self, X: Any, y: Any, weight: Any, *, patient: Any, seed: int, view: Any, validation: Any = None) -> Any:
@@ -62,7 +64,7 @@ class SpyHead:
 
 def spied(t: Rows, splits: list[RowSplit], head: SpyHead) -> list[FoldScores]:
     t.X[:, 0] = np.arange(len(t.X))
-    return cross_fit([head], [t], LABELS, {t.sequence: splits}, seed=0)  # type: ignore[list-item]
+    return cross_fit([head], [t], LABELS, {t.sequence: splits}, seed=0)
 
 
 def test_a_head_sees_the_training_rows_and_scores_the_test_rows() -> None:
@@ -82,11 +84,11 @@ def test_a_head_sees_the_training_rows_and_scores_the_test_rows() -> None:
     assert len({call["seed"] for call in head.calls}) == 8, "each fit draws from a seed of its own"
 
 
-def test_rows_that_the_split_reserves_go_to_the_dense_head_alone() -> None:
+def test_rows_that_the_split_reserves_go_to_heads_that_stop_early_alone() -> None:
     t = table()
     split = slice_split(t.view, np.arange(len(t.view)).astype(str))
     assert split.validation is not None
-    dense, other = SpyHead("dense"), SpyHead("other")
+    dense, other = SpyHead("watcher", Capabilities(early_stopping=True)), SpyHead("other")
     spied(t, [split], dense)
     spied(t, [split], other)
     assert other.calls[0]["rows"].tolist() == split.train.tolist()
@@ -250,11 +252,8 @@ def test_patients_weigh_the_same() -> None:
 
 
 def test_the_heads_go_by_the_names_they_are_asked_for_with() -> None:
-    assert {name: head().name for name, head in HEADS.items()} == {
-        "dense": "dense",
-        "logistic": "logistic",
-        "boosted": "boosted",
-    }
+    assert list(HEADS) == ["dense", "logistic", "boosted"]
+    assert all(head.name == name for name, head in HEADS.items())
 
 
 def test_the_machine_is_not_changed_by_a_fit() -> None:

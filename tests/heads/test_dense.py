@@ -5,6 +5,7 @@ TensorFlow runs in one child process, since the head needs it with one thread.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,11 +16,12 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
 from core.metrics import auc, ones
-from heads import dense
 from heads.crossfit import patient_weights
-from heads.dense import PATIENCE, Dense, FittedDense, inner_validation
+from heads.dense import OPTIMIZERS, PATIENCE, Dense, FittedDense, inner_validation
+from heads.dense.network import Network, compiled
 from heads.standardise import Standardiser
 
+module = importlib.import_module("heads.dense.head")  # where the head finds its network
 SMALL = Dense(hidden=(8, 4), epochs=3)
 
 
@@ -47,7 +49,7 @@ def fit(head: Dense, shift: float = 0.0, n_patients: int = 40, **options: Any) -
 
 
 def start_tensorflow() -> None:
-    dense._compiled("rmsprop", 32)
+    compiled("rmsprop", 32)
 
 
 def keras_scores(fitted: FittedDense, X: np.ndarray) -> np.ndarray:
@@ -66,7 +68,7 @@ def one_epoch_each(head: Dense) -> tuple[list[np.ndarray], list[np.ndarray], tup
     w = patient_weights(patient).astype(np.float32)
     X, y = X.astype(np.float32), y.astype(np.float32)
     assert len(y) % head.batch_size, "the last batch is to be partial"
-    network = dense._Network(6, head, seed=3)
+    network = Network(6, head.hidden, head.optimizer, head.learning_rate, head.batch_size, seed=3)
     import keras
 
     hidden = [keras.layers.Dense(units, activation="relu") for units in head.hidden]
@@ -97,17 +99,16 @@ def scripted(val_losses: list[float]) -> tuple[FittedDense, list[Any], list[np.n
     """Fit with made-up validation losses; also the first kernel after every epoch."""
     left, kernels = list(val_losses), []
 
-    class Scripted(dense._Network):
+    class Scripted(Network):
         def evaluate(self, *data: Any) -> tuple[float, float]:
             kernels.append(self.weights()[0])
             return left.pop(0), 0.5
 
-    original = dense._Network
-    dense._Network = Scripted  # type: ignore[misc]
+    module.Network = Scripted  # type: ignore[misc]
     try:
         fitted, curve = fit(Dense(hidden=(4,), epochs=len(val_losses)))
     finally:
-        dense._Network = original  # type: ignore[misc]
+        module.Network = Network  # type: ignore[misc]
     return fitted, curve, kernels
 
 
@@ -115,7 +116,7 @@ def watched_rows(**options: Any) -> tuple[Any, Any, np.ndarray, np.ndarray]:
     """(validation rows, training rows) as the network gets them, and the standardiser's moments."""
     seen: dict[str, np.ndarray] = {}
 
-    class Spy(dense._Network):
+    class Spy(Network):
         def epoch(self, X: Any, y: Any, w: Any, *, order: Any) -> tuple[float, float]:
             seen["train"] = np.asarray(X)[: len(order)]
             assert sorted(order) == list(range(len(order)))
@@ -126,12 +127,11 @@ def watched_rows(**options: Any) -> tuple[Any, Any, np.ndarray, np.ndarray]:
             seen["inner"] = np.asarray(X)[np.asarray(w) > 0]
             return super().evaluate(X, y, w)
 
-    original = dense._Network
-    dense._Network = Spy  # type: ignore[misc]
+    module.Network = Spy  # type: ignore[misc]
     try:
         fitted, _ = fit(Dense(hidden=(4,), epochs=1), **options)
     finally:
-        dense._Network = original  # type: ignore[misc]
+        module.Network = Network  # type: ignore[misc]
     return seen.get("inner"), seen["train"], fitted.standardise.mean, fitted.standardise.scale
 
 
@@ -156,7 +156,7 @@ def test_numpy_scores_are_what_keras_predicts(child: ProcessPoolExecutor) -> Non
     assert np.ptp(scores) > 0.05
 
 
-@pytest.mark.parametrize("optimizer", dense.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_epoch_is_an_epoch_of_keras_fit(child: ProcessPoolExecutor, optimizer: str) -> None:
     head = Dense(hidden=(8, 4), optimizer=optimizer, learning_rate=0.01)
     ours, theirs, before, expected = child.submit(one_epoch_each, head).result()
@@ -166,7 +166,7 @@ def test_an_epoch_is_an_epoch_of_keras_fit(child: ProcessPoolExecutor, optimizer
 
 
 def test_optimizers_and_learning_rates_lead_elsewhere(child: ProcessPoolExecutor) -> None:
-    heads = [Dense(hidden=(4,), epochs=1, optimizer=o) for o in dense.OPTIMIZERS] + [
+    heads = [Dense(hidden=(4,), epochs=1, optimizer=o) for o in OPTIMIZERS] + [
         Dense(hidden=(4,), epochs=1, learning_rate=0.1),
         Dense(hidden=(4,), epochs=1, batch_size=5),
     ]

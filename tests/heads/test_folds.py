@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from heads.folds import Fold, file_folds, leak, leak_sentence, patient_folds, row_splits, separated, slice_split
+from core.leak import Leak, leak_sentence
+from heads.folds import Fold, file_folds, leak_of, patient_folds, row_splits, separated, slice_split
 
 LABELS = {f"{i:05}": int(i % 3 == 0) for i in range(30)}  # 10 positive, 20 negative
 
@@ -171,7 +172,7 @@ def test_rows_keep_patients_apart_and_views_are_never_tested() -> None:
         assert not set(patient[split.train]) & set(patient[split.test])
         assert set(patient[split.test]) <= set(fold.test)
         assert (view[split.test] == 0).all()
-        assert leak(patient, split)[0] == 0
+        assert leak_of(patient, [split]).shared == 0
         outside = [i for i in range(600) if patient[i] not in fold.test]
         assert split.train.tolist() == outside, "views of training patients train too"
     for repeat in (0, 1):
@@ -221,12 +222,12 @@ def test_a_slice_split_of_nine_slices_is_refused() -> None:
 def test_the_leak_is_counted_in_patients() -> None:
     split = slice_split(np.zeros(100, np.int16), ids(100))
     alone, shared = np.arange(100).astype(str), np.repeat(["a", "b"], 50)
-    assert leak(alone, split) == (0, 10)
-    assert leak(shared, split) == (2, 2)
+    assert leak_of(alone, [split]) == Leak(0, 10)
+    assert leak_of(shared, [split]) == Leak(2, 2)
     mixed = alone.copy()
     mixed[split.test[:3]] = mixed[split.train[0]]  # three test slices of one training patient
-    assert leak(mixed, split) == (1, 8)
+    assert leak_of(mixed, [split]) == Leak(1, 8)
 
 
 def test_the_leak_sentence_is_the_one_that_every_output_carries() -> None:
-    assert leak_sentence(3, 8) == "LEAKS: 3 of 8 test patients are also in training"
+    assert leak_sentence(Leak(3, 8)) == "LEAKS: 3 of 8 test patients are also in training"

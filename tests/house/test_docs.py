@@ -13,11 +13,8 @@ import extract_features
 import train_head
 from cli import cache as features_main
 from evaluation.statistics.controls.leak_demo import LEAK_COLUMNS
-from evaluation.statistics.controls.permutation import COLUMNS as PERMUTATION_COLUMNS
-from features.cache import hdf5
-from heads import run_writer
-from heads.controls import learning_curve
-from heads.search import trials
+from features.cache.schema import CODED, COLUMNS
+from heads import run_files
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -46,7 +43,7 @@ def test_every_option_of_the_readme_exists() -> None:
 
 
 def test_every_hdf5_name_is_in_formats() -> None:
-    names = [f"/rows/{c}" for c in hdf5.COLUMNS] + [f"/names/{c}" for c in hdf5.CODED]
+    names = [f"/rows/{c}" for c in COLUMNS] + [f"/names/{c}" for c in CODED]
     names += [
         f"/series/{c}" for c in ("patient", "sequence", "first_row", "n_rows", "fingerprint", "precision", "digest")
     ]
@@ -55,11 +52,7 @@ def test_every_hdf5_name_is_in_formats() -> None:
 
 
 def test_every_column_is_in_formats() -> None:
-    columns = {
-        *run_writer.PREDICTION_COLUMNS,
-        *run_writer.SLICE_COLUMNS,
-        *run_writer.CURVE_COLUMNS,
-        run_writer.WARNING_COLUMN,
-    }
-    columns |= {*trials.LEDGER_COLUMNS, *learning_curve.LEARNING_COLUMNS, *LEAK_COLUMNS, *PERMUTATION_COLUMNS}
+    kinds = ("PREDICTION", "SLICE", "CURVE", "TRIAL", "LEARNING", "PERMUTATION")
+    columns = {c for kind in kinds for c in getattr(run_files, f"{kind}_COLUMNS")}
+    columns |= {run_files.WARNING_COLUMN, *LEAK_COLUMNS}
     assert sorted(c for c in columns if f"`{c}`" not in FORMATS) == []

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import killed
 import numpy as np
 import pytest
 from cohort_material import make_cohort
 from stand_ins import CheapEmbedder
 
 from core.files import atomic_directory
-from features.cache.hdf5 import Cache, verify
+from features.cache.checks import verify
+from features.cache.reader import Cache
 
 HERE = Path(__file__).resolve().parents[1]
 Job = Callable[..., int]
@@ -55,10 +57,21 @@ def moments(marks: Path, wanted: dict[str, int], seed: int) -> list[tuple[str, i
     return drawn
 
 
+def test_each_phase_begins_with_a_function_that_there_is() -> None:
+    assert set(killed.phases().values()) >= {*NEW, *LATER, *RUN}
+    with pytest.raises(
+        LookupError, match="PHASES of tests/killed.py names features.table:no_such, which is not there any more"
+    ):
+        killed.code_of("features.table:no_such")
+    with pytest.raises(LookupError, match="No module named 'features.no_such'"):
+        killed.code_of("features.no_such:extract")
+
+
 # --- extraction ----------------------------------------------------------------------------------------
 
 NEW = {"looking": 5, "decoding": 8, "embedding": 6, "writing": 12, "publishing": 3, "clearing away": 6}
 LATER = {"looking": 4, "decoding": 4, "writing": 8, "clearing away": 4}
+RUN = {"recovering": 2, "writing a run": 6, "syncing": 8}
 
 
 @pytest.mark.parametrize("existing", [False, True], ids=["a new cache", "an existing cache"])
@@ -127,7 +140,7 @@ def test_a_run_killed_while_it_is_written_leaves_the_old_one_or_the_new_one(tmp_
     shutil.copytree(old, out)
     assert job(what="run", out=out, seed=2, marks=tmp_path / "marks") == 0
     assert content(out) == content(new) != content(old)
-    for phase, moment in moments(tmp_path / "marks", {"recovering": 2, "writing a run": 6, "syncing": 8}, seed=3):
+    for phase, moment in moments(tmp_path / "marks", RUN, seed=3):
         shutil.rmtree(out.parent)
         shutil.copytree(old, out)
         assert job(what="run", out=out, seed=2, kill_at=moment) == -signal.SIGKILL
@@ -143,6 +156,8 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
     (tmp_path / ".r.abcdefgh.old/r").mkdir(parents=True)  # where two folders cannot be exchanged
     (tmp_path / ".r.abcdefgh.old/r/run.json").write_text("{}")
     (tmp_path / ".r.12345678.tmp").mkdir()
+    (tmp_path / ".r.12345679.tmp").touch()  # of a file
+    (tmp_path / ".r.4711.tmp").touch()  # of a file, as version 0.1.0 called them
     (tmp_path / ".r.2.12345678.tmp").mkdir()  # of another run
     recover(tmp_path / "r")
     assert sorted(p.name for p in tmp_path.iterdir()) == [".r.2.12345678.tmp", "r"]
@@ -150,9 +165,9 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from heads import run_writer
+    from core import files
 
-    monkeypatch.setattr(run_writer, "_exchanged", lambda a, b: False)
+    monkeypatch.setattr(files, "_exchanged", lambda a, b: False)
     for text in ("old", "new"):
         with atomic_directory(tmp_path / "r") as folder:
             (folder / "x").write_text(text)
@@ -161,7 +176,7 @@ def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkey
 
 # --- locks ---------------------------------------------------------------------------------------------
 
-HOLD = "import sys, time; from pathlib import Path; from core.lock import held\nwith held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = "import sys, time; from pathlib import Path; from core.lock import file_lock\nwith file_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
@@ -183,7 +198,7 @@ def test_the_second_process_says_who_holds_the_output(
     import evaluate
     import train_head
     from core.lock import file_lock
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     out = tmp_path / "f.h5"
@@ -275,7 +290,7 @@ def test_a_signal_stops_an_extraction_that_goes_on_later(
     said, _ = (process := start(wait=0)).communicate(timeout=60)
     assert process.returncode == 0
     assert "4 series extracted" in said
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     extract(find_scans([cohort]), tmp_path / "whole.h5", embed=CheapEmbedder(), workers=0)
@@ -305,7 +320,7 @@ def fill(folder: Path, leave: int) -> Path:
 
 
 def test_a_full_disk_costs_nothing_that_is_done(tmp_path: Path, small_disk: Path) -> None:
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     cohort, out, embed = make_cohort(tmp_path / "cohort", "ab"), small_disk / "f.h5", CheapEmbedder()
@@ -376,7 +391,7 @@ def test_a_full_disk_ends_each_command_in_words(tmp_path: Path, small_disk: Path
 
 def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import train_head
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -393,7 +408,7 @@ def test_a_read_only_target_is_named(tmp_path: Path, small_disk: Path, capsys: p
 @pytest.mark.slow
 def test_the_real_network_killed_gives_the_same_file(tmp_path: Path, shared: Path) -> None:
     from features.backbones.keras_applications import Embedder
-    from features.extract import extract
+    from features.extraction import extract
     from features.scans.find import find_scans
 
     cohort, out, parts = make_cohort(tmp_path / "cohort", "ab", slices=2), tmp_path / "f.h5", tmp_path / "f.h5.parts"

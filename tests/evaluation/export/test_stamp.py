@@ -17,7 +17,7 @@ from evaluation.statistics.assess import assess
 
 
 def a_run(
-    name: str = "run", *, leak: str = "", question: str = "MGMT_value 1 against 0", column: str | None = None
+    name: str = "run", *, leak: str = "", question: Any = "MGMT_value 1 against 0", column: str | None = None
 ) -> Any:
     rng = np.random.default_rng(5)
     n = 31
@@ -86,9 +86,11 @@ def test_a_leak_stands_in_every_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("question", "column", "expected"), [
     ("MGMT_value 1 against 0", None, "MGMT_value"),
     ("mgmt 'Methylated' against 'Un methylated'", None, "mgmt"),
+    ("age >63 against the rest", None, "age"),
+    ({"column": "MGMT status", "positive": "1", "negative": "0"}, None, "MGMT status"),
     ("MGMT status 1 against 0", "MGMT status", "MGMT status"),
 ])  # fmt: skip
-def test_the_name_of_the_label(question: str, column: str | None, expected: str) -> None:
+def test_the_name_of_the_label(question: Any, column: str | None, expected: str) -> None:
     assert label_name(a_run(question=question, column=column)) == expected
 
 

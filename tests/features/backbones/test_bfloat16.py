@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from features.backbones.bfloat16 import diffused, rounded, to_bfloat16
+from cli.words.cache import precision_lines
+from features.backbones.bfloat16 import diffused, has_arithmetic, rounded, to_bfloat16
 
 
 def kernels() -> np.ndarray:
@@ -32,6 +35,43 @@ def test_taps_are_values_of_bfloat16_near_the_old_ones_and_their_sum_is_kept() -
 
     assert (off(got) <= 2**-8 * largest).all(), "what the last tap leaves over: half a unit"
     assert np.sqrt((off(got) ** 2).mean()) < np.sqrt((off(plain) ** 2).mean()) / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+    ],
+)
+def test_processors_say_whether_they_compute_in_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, text: str, known: bool
+) -> None:
+    monkeypatch.setattr("features.backbones.bfloat16.Path.read_text", lambda _: text)
+    assert has_arithmetic() is known
+
+
+def test_a_system_that_does_not_tell_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("features.backbones.bfloat16.Path.read_text", absent)
+    assert has_arithmetic() is None
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "arithmetic", "n"),
+    [("bfloat16", "CPU", False, 1), ("bfloat16", "CPU", True, 0), ("bfloat16", "CPU", None, 0),
+     ("bfloat16", "GPU", False, 0), ("float32", "CPU", False, 0)],
+)  # fmt: skip
+def test_the_user_is_told_where_bfloat16_brings_nothing(
+    monkeypatch: pytest.MonkeyPatch, cheap_embedder: Any, precision: str, device: str, arithmetic: bool | None, n: int
+) -> None:
+    monkeypatch.setattr("cli.words.cache.has_arithmetic", lambda: arithmetic)
+    cheap_embedder.device = device
+    assert len(precision_lines(precision, cheap_embedder)) == n
 
 
 def test_one_tap_is_rounded_to_the_nearest() -> None:

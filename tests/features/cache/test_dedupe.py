@@ -10,8 +10,9 @@ import pytest
 from cohort_material import make_cohort
 
 from features.__main__ import main
-from features.cache.hdf5 import Cache, verify
-from features.extract import extract
+from features.cache.checks import verify
+from features.cache.reader import Cache
+from features.extraction import extract
 from features.scans.find import find_scans
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.cache.hdf5 import Cache, verify
+from features.cache.checks import verify
+from features.cache.reader import Cache
 from features.table import load_table, open_source
 from heads import bundle
 

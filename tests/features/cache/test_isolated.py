@@ -17,8 +17,8 @@ from cache_material import SETTINGS, flip, rows
 
 from features.__main__ import main
 from features.cache import isolated
-from features.cache.hdf5 import write
 from features.cache.isolated import verify_apart
+from features.cache.writer import write
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_hang_and_a_crash_are_answers(cache: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_flipped_bits_are_found_or_change_nothing() -> None:
-    command = [sys.executable, "-m", "benchmarks.flips", "250", "11"]
+    command = [sys.executable, "-m", "benchmarks.faults.flips", "250", "11"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[3])
     met = json.loads(done.stdout)
@@ -67,7 +67,7 @@ def test_flipped_bits_are_found_or_change_nothing() -> None:
 
 
 def test_the_flips_that_are_tried_can_be_missed(tmp_path: Path) -> None:
-    from benchmarks import flips
+    from benchmarks.faults import flips
 
     flips.make_cache(tmp_path / "f.h5")
     truth = flips.decoded(tmp_path / "f.h5")

@@ -12,8 +12,10 @@ from cache_material import SETTINGS, rows
 from cohort_material import make_cohort
 
 from features.__main__ import main
-from features.cache.hdf5 import Cache, verify, write
-from features.extract import extract
+from features.cache.checks import verify
+from features.cache.reader import Cache
+from features.cache.writer import write
+from features.extraction import extract
 from features.scans.find import Skipped, find_scans
 
 

@@ -27,7 +27,9 @@ import train_head
 from core.tables import neutral, original
 from evaluation.read_run import read_run
 from features.backbones.weights import check_plain, read_keras_h5
-from features.cache.hdf5 import Cache, verify, write
+from features.cache.checks import verify
+from features.cache.reader import Cache
+from features.cache.writer import write
 from heads import bundle, run_writer
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -22,7 +22,7 @@ from features.copies.duplicates import (
     sentences,
 )
 from features.copies.fingerprint import Fingerprint, fingerprint, to_arrays
-from features.extract import extract
+from features.extraction import extract
 from features.scans.find import find_scans
 from features.table import Table, load_table, open_source
 

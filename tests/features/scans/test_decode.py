@@ -14,12 +14,10 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from features.scans import decode
+from features.scans import raster
 from features.scans.decode import read_file
-from features.scans.dicom import read_any
 from features.scans.find import kind_of
-from features.scans.native import read_native
-from features.scans.orientation import Slice, orientation_of, to_display
+from features.scans.orientation import RawSlice, orientation_of, to_display
 
 Write = Callable[..., Path]
 # (2, 3): the smallest matrix that tells turned from flipped
@@ -29,11 +27,11 @@ CORONAL = [1, 0, 0, 0, 0, -1]
 SAGITTAL = [0, 1, 0, 0, 0, -1]
 
 
-def read(path: Path, plane: str = "axial") -> list[Slice]:
+def read(path: Path, plane: str = "axial") -> list[RawSlice]:
     return read_file(path, "source", kind_of(path) or "dicom", plane)
 
 
-def read_one(path: Path) -> Slice:
+def read_one(path: Path) -> RawSlice:
     (found,) = read(path)
     return found
 
@@ -347,42 +345,6 @@ def _filelike(f: Any, implicit: bool) -> Any:
     return buffer
 
 
-PLAIN: list[dict[str, Any]] = [
-    {}, {"RescaleSlope": 2.5, "RescaleIntercept": -8}, {"NumberOfFrames": 1}, {"InstanceNumber": 7}, {"PixelSpacing": [2, 3]},
-    {"PixelSpacing": [0, 3]}, {"ImagerPixelSpacing": [2, 3]}, {"BitsStored": 7, "HighBit": 6},
-    {"ImageOrientationPatient": [0, 1, 0, 1, 0, 0], "ImagePositionPatient": [1, 2, 3]},
-]  # fmt: skip
-NOT_PLAIN: list[dict[str, Any]] = [
-    {"RescaleSlope": "", "RescaleIntercept": 0}, {"RescaleSlope": 0}, {"PixelPaddingValue": 6}, {"BitsStored": 0},
-    {"PhotometricInterpretation": "MONOCHROME1"}, {"NumberOfFrames": 0}, {"NumberOfFrames": 2}, {"InstanceNumber": ""},
-    {"ImagePositionPatient": [1, 2]}, {"SamplesPerPixel": None}, {"PixelRepresentation": None}, {"BitsStored": None},
-    {"PhotometricInterpretation": None}, {"PixelData": b"1234567890123456789012345678"}, {"PixelData": b"12"}, {"Rows": 3},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("attributes", PLAIN + NOT_PLAIN, ids=str)
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32])
-@pytest.mark.parametrize("implicit", [True, False])
-def test_the_fast_reader_gives_what_the_general_one_gives_or_nothing(
-    tmp_path: Path, write_dicom: Write, attributes: Any, dtype: type, implicit: bool
-) -> None:
-    path = write_dicom(tmp_path / "a.dcm", (STORED * 21).astype(dtype), **attributes)
-    if implicit:
-        ds = pydicom.dcmread(path)
-        ds.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-        pydicom.dcmwrite(path, ds, implicit_vr=True, little_endian=True)
-    fast = read_native(path.read_bytes(), "source")
-    assert (fast is not None) == (attributes in PLAIN)
-    if fast is None:
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        (general,) = read_any(path.read_bytes(), "source")
-    assert (fast.pixels.dtype, fast.pixels.tolist()) == (general.pixels.dtype, general.pixels.tolist())
-    for name in ("source", "instance", "spacing", "plane", "position", "full_range", "eight_bit"):
-        np.testing.assert_equal(getattr(fast, name), getattr(general, name))
-
-
 # --- files that cannot be used -------------------------------------------------------------------------
 
 
@@ -574,7 +536,7 @@ def test_broken_images(tmp_path: Path, cut: int) -> None:
 def test_an_image_larger_than_any_scan_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode, "MAX_PIXELS", 5)
+    monkeypatch.setattr(raster, "MAX_PIXELS", 5)
     Image.fromarray(STORED.astype(np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="an image of 6 pixels; expected at most 5"):
         read(tmp_path / "a.png")

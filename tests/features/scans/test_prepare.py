@@ -8,34 +8,40 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from features.scans import eight_bit
+from features.scans.eight_bit import brain_fraction
 from features.scans.find import Series, find_scans
-from features.scans.orientation import Slice
+from features.scans.orientation import RawSlice
 from features.scans.prepare import (
     Images,
     augmented,
-    brain_fraction,
     fit,
     order,
     pixel_digest,
     prepare_series,
-    to_eight_bit,
 )
 
 Write = Callable[..., Path]
 NAN = float("nan")
 
 
-def make(pixels: Any, **changes: Any) -> Slice:
+def make(pixels: Any, **changes: Any) -> RawSlice:
     values: dict[str, Any] = {
         "source": "a", "instance": 1, "spacing": (1.0, 1.0), "plane": "axial", "position": 0.0,
         "full_range": (0.0, 65535.0), "eight_bit": False,
     }  # fmt: skip
-    return Slice(np.asarray(pixels), **{**values, **changes})
+    return RawSlice(np.asarray(pixels), **{**values, **changes})
 
 
 def prepare(cohort: Path, sequence: str = "FLAIR", **changes: Any) -> Images:
     series = next(s for s in find_scans([cohort]).series if s.sequence == sequence)
     return prepare_series(series, **{"size": 224, "normalize": "series", "resize": "pad", "plane": "axial", **changes})
+
+
+def to_eight_bit(slices: list[RawSlice], normalize: str) -> tuple[Any, Any, Any, Any]:
+    """Slices kept, their images, their windows, what was refused."""
+    kept, refused = eight_bit.to_eight_bit(slices, normalize)
+    return [e.raw for e in kept], [e.image for e in kept], [e.window for e in kept], refused
 
 
 # --- 8 bit ---------------------------------------------------------------------------------------------
@@ -57,7 +63,7 @@ def test_series_window_is_the_percentiles_of_the_foreground_of_all_slices() -> N
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int16])
-def test_counting_gives_the_percentiles_of_sorting(dtype: type) -> None:
+def test_the_window_is_the_percentiles_of_the_foreground(dtype: type) -> None:
     rng = np.random.default_rng(7)
     for k in range(200):
         top = int(2 ** rng.uniform(1, 14.5))
@@ -68,8 +74,13 @@ def test_counting_gives_the_percentiles_of_sorting(dtype: type) -> None:
         ]
         values = np.concatenate([i.ravel() for i in images])
         foreground = values[(values > values.min()) & (values != 0)]
-        window = np.percentile(foreground, (0.5, 99.5)).tolist() if foreground.size else [values[0]] * 2
+        window = np.percentile(foreground.astype(float), (0.5, 99.5)).tolist() if foreground.size else [values[0]] * 2
         assert to_eight_bit([make(i) for i in images], "series")[2] == [tuple(window)] * len(images)
+
+
+def test_far_apart_values_of_16_bits_do_not_overflow_between_them() -> None:
+    image = np.array([[-32768, -30000, 30000]], np.int16)
+    assert to_eight_bit([make(image)], "series")[2] == [(pytest.approx(-29700), pytest.approx(29700))]
 
 
 def test_slice_window_is_each_slices_own_and_none_is_the_types() -> None:
@@ -182,7 +193,7 @@ def test_downsampling_averages() -> None:
 
 
 @pytest.mark.parametrize("resize", ["pad", "stretch"])
-def test_the_resize_of_a_part_is_bit_for_bit_that_of_the_whole(resize: str) -> None:
+def test_the_resize_is_pillows_bilinear_one_in_the_middle_of_a_black_square(resize: str) -> None:
     rng = np.random.default_rng(6)
     usual = (155, 192, 224, 240, 256, 310, 320, 448, 480, 512)
     for k in range(150):
@@ -196,13 +207,6 @@ def test_the_resize_of_a_part_is_bit_for_bit_that_of_the_whole(resize: str) -> N
         up, beside = (224 - height) // 2, (224 - width) // 2
         expected[up : up + height, beside : beside + width] = whole
         np.testing.assert_array_equal(fit(image, (1, 1), 224, resize), expected)
-
-
-def test_a_resize_in_an_unknown_order_is_done_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = disc(300, 200)
-    expected = fit(image, (1, 1), 224, "pad")
-    monkeypatch.setattr("features.scans.prepare._order", lambda *_: None)
-    assert (fit(image, (1, 1), 224, "pad") == expected).all()
 
 
 # --- order ---------------------------------------------------------------------------------------------

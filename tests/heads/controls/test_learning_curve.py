@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from rows import Rows
 from sklearn.metrics import roc_auc_score
 
 from heads.boosted import Boosted
-from heads.controls.learning_curve import LEARNING_COLUMNS, SHARES, learning_curve, training_patients
+from heads.controls.learning_curve import LEARNING_COLUMNS, SHARES, learning_curve, patient_auc, training_patients
 from heads.crossfit import FoldScores, cross_fit
 from heads.folds import Fold, patient_folds, row_splits
 from heads.logistic import Logistic
@@ -26,15 +28,17 @@ def table(sequence: str = "FLAIR", patients: int = 60) -> Rows:
     return Rows(sequence, X, patient, np.tile(np.array([0, 0, 1, 1], np.int16), patients))
 
 
-def slice_auc(t: Rows, r: FoldScores) -> float:
-    y = [LABELS[p] for p in t.patient[r.rows]]
-    return float(roc_auc_score(y, r.scores)) if len(set(y)) == 2 else float("nan")
+def mean_auc(t: Rows, r: FoldScores) -> float:
+    """The AUC of the means of patients."""
+    patients = sorted(set(t.patient[r.rows]))
+    score = [r.scores[t.patient[r.rows] == p].mean() for p in patients]
+    return float(roc_auc_score([LABELS[p] for p in patients], score))
 
 
 def curve(
     t: Rows, sizes: tuple[float, ...] = SHARES, heads: tuple[object, ...] = (Logistic(),), **more: object
 ) -> list:
-    options = {"seed": 5, "score": lambda r: slice_auc(t, r), **more}
+    options = {"seed": 5, **more}
     rows = learning_curve("run", heads, [t], LABELS, FOLDS, sizes, **options)  # type: ignore[arg-type]
     return [dict(zip(LEARNING_COLUMNS, row, strict=True)) for row in rows]
 
@@ -45,13 +49,14 @@ def test_with_all_patients_it_is_the_cross_validation_exactly() -> None:
     plain = cross_fit(heads, [t], LABELS, splits, seed=5)
     whole = [r for r in curve(t, heads=heads) if r["share"] == 1]
     assert [(r["head"], r["repeat"], r["fold"], r["auc"]) for r in whole] == [
-        (r.head, r.repeat, r.fold, slice_auc(t, r)) for r in plain
+        (r.head, r.repeat, r.fold, pytest.approx(mean_auc(t, r), abs=1e-12)) for r in plain
     ]
 
 
-def test_test_rows_stay_and_training_rows_come_from_the_training_patients() -> None:
+def test_test_rows_stay_and_training_rows_come_from_the_training_patients(monkeypatch: pytest.MonkeyPatch) -> None:
     t, seen = table(), []
-    curve(t, score=lambda r: seen.append(r) or 0.5)  # type: ignore[func-returns-value]
+    monkeypatch.setattr("heads.controls.learning_curve.patient_auc", lambda r, *_: seen.append(r) or 0.5)
+    curve(t)
     whole = {(s.repeat, s.fold): s.test.tolist() for s in row_splits(FOLDS, t.patient, t.view)}
     assert len(seen) == 4 * 8
     assert all(r.rows.tolist() == whole[r.repeat, r.fold] for r in seen)
@@ -83,9 +88,40 @@ def test_patients_are_counted_where_the_table_has_them() -> None:
 
 
 def test_a_fold_without_an_auc_is_blank() -> None:
-    assert {r["auc"] for r in curve(table(), (1.0,), score=lambda r: float("nan"))} == {""}
+    t = table()
+    positives, negatives = ([p for p in LABELS if LABELS[p] == label] for label in (1, 0))
+    folds = [Fold(0, 0, tuple(positives[:3])), Fold(0, 1, tuple(positives[3:] + negatives[:20]))]
+    rows = learning_curve("run", [Logistic()], [t], LABELS, folds, (1.0,), seed=5)
+    assert [r.auc == "" for r in rows] == [True, False]
+
+
+def test_slices_are_joined_as_the_run_joins_them() -> None:
+    t = table()
+    by_mean, by_max = (
+        {(r["repeat"], r["fold"]): r["auc"] for r in curve(t, (1.0,), aggregator=how)} for how in ("mean", "max")
+    )
+    assert by_mean.keys() == by_max.keys() and by_mean != by_max
 
 
 def test_a_share_is_above_0_and_at_most_1() -> None:
     with pytest.raises(ValueError, match="expected numbers above 0, at most 1"):
         curve(table(), (0.5, 1.5))
+
+
+@dataclass
+class Scores:
+    rows: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass
+class Patients:
+    patient: np.ndarray
+
+
+def test_the_auc_of_a_fold_counts_patients_once() -> None:
+    table = Patients(np.array(["a", "a", "b", "c", "c", "d"], object))
+    result = Scores(np.arange(1, 6), np.array([0.9, 0.2, 0.1, 0.5, 0.3]))  # a 0.9, b 0.2, c 0.3, d 0.3
+    assert patient_auc(result, table, {"a": 1, "b": 0, "c": 1, "d": 0}, "mean") == pytest.approx(3.5 / 4)
+    assert patient_auc(result, table, {"a": 1, "b": 0, "c": 1, "d": 0}, "max") == 1.0
+    assert np.isnan(patient_auc(result, table, dict.fromkeys("abcd", 1), "mean"))

@@ -15,10 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 import evaluate
 import train_head
-from core.predictions import ResultKey
 from evaluation.read_run import Run, read_run
 from evaluation.statistics.controls.multiplicity import inner_thresholds
-from features.cache import hdf5
+from features.cache.writer import write
 from heads import bundle
 
 DRAWS, FOLDS, N = 4, 2, 36
@@ -33,7 +32,7 @@ def cohort(folder: Path, name: str, first: int, n: int) -> tuple[Path, Path]:
             x = 0.3 * rng.normal(size=12) + rng.normal(size=(5, 12))
             x[:, 0] += 3 * (2 * (i % 2) - 1) * (sequence == "T2w")
             blocks.append(series(f"{i:05d}", sequence, x, blank=(0,)))
-    hdf5.write(folder / f"{name}.h5", SETTINGS, blocks)
+    write(folder / f"{name}.h5", SETTINGS, blocks)
     lines = [f"{i:05d},{i % 2}" for i in range(first, first + n)]
     (folder / f"{name}.csv").write_text("BraTS21ID,MGMT_value\n" + "\n".join(lines) + "\n")
     return folder / f"{name}.h5", folder / f"{name}.csv"
@@ -155,7 +154,7 @@ def test_the_report_uses_thresholds_of_inner_folds(tuned: Path, run: Run, tmp_pa
     report = json.loads((out / "report.json").read_text())
     cuts = inner_thresholds(run)
     for result in (r for r in report["results"] if r["level"] == "patient"):
-        of_result = cuts[ResultKey(result["run"], result["head"], "chosen")]
+        of_result = cuts[result["head"], "chosen"]
         assert result["thresholds"] == sorted(set(of_result.values()))
         scored = next(s for s in run.scored if s.head == result["head"])
         at = np.array([of_result[0, f] for f in scored.fold[0]])

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heads.base import Head
 from heads.boosted import Boosted
-from heads.crossfit import Head
 from heads.dense import Dense
 from heads.logistic import Logistic
 from heads.search.space import Configuration, draw

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,14 @@ import pytest
 from rows import Slices
 from sklearn.metrics import log_loss, roc_auc_score
 
-from core import metrics
 from core.aggregate import AGGREGATORS, aggregate
 from heads.boosted import Boosted
 from heads.crossfit import cross_fit
 from heads.folds import Fold, patient_folds, row_splits
 from heads.logistic import FittedLogistic, Logistic
-from heads.search.tune import EVERYBODY, Choice, Measures, Trial, best_heads, tune
+from heads.search.tune import EVERYBODY, Choice, Trial, best_heads, tune
 from heads.standardise import Standardiser
 
-MEASURES = Measures(aggregate, metrics.auc, metrics.log_loss, metrics.youden_threshold)
 LABELS = {f"{i:03}": i % 2 for i in range(30)}
 FOLDS, _ = patient_folds(LABELS, folds=3, repeats=2, seed=4)
 
@@ -55,7 +53,7 @@ def cohort(effects: dict[str, float], seed: int = 0, **options: Any) -> dict[tup
 
 
 def choices(tables: Any, heads: Any = (Means(C=1.0),), labels: Any = LABELS, **options: Any) -> list[Choice]:
-    given = {"draws": 6, "seed": 0, "measures": MEASURES, **options}
+    given = {"draws": 6, "seed": 0, **options}
     return tune(
         list(heads), tables, labels, given.pop("folds", FOLDS), given.pop("aggregators", ["mean", "max"]), **given
     )
@@ -83,14 +81,17 @@ def test_nothing_of_the_reported_fold_has_a_part_in_the_choice() -> None:
         assert [s for _, s, *_ in a.patients] != [s for _, s, *_ in b.patients]
 
 
-def test_a_trial_is_judged_by_the_training_patients_alone_and_at_patient_level() -> None:
+def test_a_trial_is_judged_by_the_training_patients_alone_and_at_patient_level(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen: list[tuple[Any, Any]] = []
 
     def spy(scores: Any, patient: Any, how: str) -> list[tuple[str, float, int]]:
         seen.append((set(patient), aggregate(scores, patient, how)))
         return seen[-1][1]
 
-    (choice, _) = choices(cohort({"FLAIR": 0.4}), folds=FOLDS[:1], draws=1, measures=replace(MEASURES, aggregate=spy))
+    monkeypatch.setattr("heads.search.tune.aggregate", spy)
+    (choice, _) = choices(cohort({"FLAIR": 0.4}), folds=FOLDS[:1], draws=1)
     *inner, (outer, _) = seen[:4]
     assert outer == set(FOLDS[0].test)
     assert set.union(*(patients for patients, _ in inner)) == set(LABELS) - outer
@@ -223,7 +224,7 @@ def test_too_few_patients_for_inner_folds_are_said_clearly() -> None:
         choices(cohort({"FLAIR": 0.0}), folds=[fold])
 
 
-def test_inner_folds_keep_groups_together() -> None:
+def test_inner_folds_keep_groups_together(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[str]] = []
 
     def spy(scores: Any, patient: Any, how: str) -> list[tuple[str, float, int]]:
@@ -231,8 +232,9 @@ def test_inner_folds_keep_groups_together() -> None:
         return aggregate(scores, patient, how)
 
     a, b = (next(p for p in LABELS if p not in FOLDS[0].test and LABELS[p] == y) for y in (0, 1))
+    monkeypatch.setattr("heads.search.tune.aggregate", spy)
     for seed in range(8):
-        options = {"folds": FOLDS[:1], "draws": 1, "measures": replace(MEASURES, aggregate=spy), "seed": seed}
+        options = {"folds": FOLDS[:1], "draws": 1, "seed": seed}
         choices(cohort({"FLAIR": 0.0}), **options)
         apart = any((a in patients) != (b in patients) for patients in seen)
         seen.clear()

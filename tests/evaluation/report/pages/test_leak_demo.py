@@ -16,7 +16,7 @@ from evaluation.report.pages.leak_demo import (
     leak_table_lines,
     leakage_section,
     split_sentence,
-    write_demonstration,
+    write_leak_json,
 )
 from evaluation.statistics.controls.leak_demo import Row, flag
 
@@ -100,7 +100,7 @@ def test_what_is_published_is_cited_as_the_abstract_has_it() -> None:
 def test_figures_that_do_not_exist_are_null(tmp_path: Path) -> None:
     lone = [r for r in rows() if r.draw < 2]  # one shuffle has no spread
     section = leakage_section(lone, 7)
-    write_demonstration(tmp_path / "leak.json", {"run": "x", "leak": None, "seed": 3}, section)
+    write_leak_json(tmp_path / "leak.json", {"run": "x", "leak": None, "seed": 3}, section)
     content = json.loads((tmp_path / "leak.json").read_text())
     assert content["format"] == "mgmt-radiogenomics/leak"
     assert content["seed"] == 3

@@ -23,8 +23,9 @@ from evaluation.report.section import Section
 from evaluation.report.trust.acquisition import EXPLANATION, shortcut_section
 from evaluation.run_facts import split_off
 from evaluation.statistics.compare import compare
-from features.cache import hdf5
-from features.extract import extract
+from features.cache.schema import COLUMNS, SeriesRows
+from features.cache.writer import write
+from features.extraction import extract
 from features.phantom import make_phantom
 from features.scans.find import find_scans
 
@@ -42,15 +43,15 @@ def scored(head: str, sequence: str, shift: float, *, run: str = "run", n: int =
     return group_results(rows)[0]
 
 
-def series(patient: str, sequence: str, features: np.ndarray) -> hdf5.SeriesRows:
+def series(patient: str, sequence: str, features: np.ndarray) -> SeriesRows:
     """Images with these vectors, and nothing else that tells patients apart but their number."""
     n = len(features)
-    columns: dict[str, Any] = {c: np.ones(n, d) for c, d in hdf5.COLUMNS.items() if c not in ("patient", "sequence")}
+    columns: dict[str, Any] = {c: np.ones(n, d) for c, d in COLUMNS.items() if c not in ("patient", "sequence")}
     columns |= {"plane": np.array(["axial"] * n, object), "view": np.zeros(n, np.int16)}
     columns |= {"source": np.array([f"{patient}/{sequence}/{k}.dcm" for k in range(n)], object)}
     digests = [hashlib.blake2b(name.encode(), digest_size=16).hexdigest() for name in columns["source"]]
     columns |= {"pixel_digest": np.array(digests, "S32")}  # no two images are the same
-    return hdf5.SeriesRows(patient, sequence, "f", "float32", features.astype(np.float32), columns)
+    return SeriesRows(patient, sequence, "f", "float32", features.astype(np.float32), columns)
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -165,7 +166,7 @@ def test_planted_vectors_and_planted_slice_counts(tmp_path: Path, effect: float,
             x = rng.normal(size=(5 + more * label + int(rng.integers(2)), 12)) + rng.normal(size=12)
             x[:, 0] += effect * (label - 0.5)
             blocks.append(series(f"{i:05d}", sequence, x))
-    hdf5.write(tmp_path / "f.h5", SETTINGS, blocks)
+    write(tmp_path / "f.h5", SETTINGS, blocks)
     (tmp_path / "labels.csv").write_text("BraTS21ID,MGMT_value\n" + "\n".join(rows) + "\n")
     words, shortcut = audited(tmp_path, "--fuse", "scores")
     results = json.loads((tmp_path / "report" / "report.json").read_text())["results"]
@@ -204,7 +205,7 @@ def audited(folder: Path, *options: str) -> tuple[str, float]:
 def test_without_shortcuts_on_request_and_where_there_are_none(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     blocks = [series(f"{i:05d}", "FLAIR", rng.normal(size=(4, 12))) for i in range(24)]
-    hdf5.write(tmp_path / "f.h5", SETTINGS, blocks)
+    write(tmp_path / "f.h5", SETTINGS, blocks)
     (tmp_path / "labels.csv").write_text("id,label\n" + "".join(f"{i:05d},{i % 2}\n" for i in range(24)))
     (tmp_path / "t.csv").write_text("id,a\n" + "".join(f"{i:05d},{rng.normal()}\n" for i in range(24)))
     for name, features, *options in (

@@ -15,7 +15,7 @@ import evaluate
 import train_head
 from evaluation.read_run import Run
 from evaluation.report.trust.copies import disjoint_section
-from features.extract import extract
+from features.extraction import extract
 from features.scans.find import find_scans
 from heads import bundle
 

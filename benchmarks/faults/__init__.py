@@ -1,0 +1,1 @@
+"""What happens to damaged files and killed processes?"""

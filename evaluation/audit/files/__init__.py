@@ -1,0 +1,1 @@
+"""What other people's files hold: predictions, splits, and whose slide is whose."""

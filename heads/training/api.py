@@ -1,0 +1,151 @@
+"""Cross-validation of tables that are in memory: what train_head.py does, from Python."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from core.options import check_choices
+from core.predictions import TABLE
+from core.question import LabelQuestion
+from features.dataset import Dataset
+from features.labels import Join
+from features.table import Source, Table, concatenate, pool
+from heads.run_record import LabelsRecord
+from heads.training.cohort import Cohort, compare_patients
+from heads.training.events import Tell, silent
+from heads.training.options import TrainOptions
+from heads.training.run import Run
+from heads.training.train import run_on
+
+_OF_LOADING = (
+    "slices",
+    "plane",
+    "keep_blank",
+    "patient_column",
+    "label_column",
+    "positive",
+    "negative",
+    "skip_unlabelled",
+)
+
+
+def cross_validate(
+    data: Dataset | Table,
+    heads: Sequence[str] | None = None,
+    *,
+    labels: Mapping[str, int] | None = None,
+    folds: int = 5,
+    repeats: int = 5,
+    seed: int = 0,
+    jobs: int = 1,
+    name: str = "run",
+    tell: Tell = silent,
+    **options: Any,
+) -> Run:
+    """Score every patient by heads that have not seen the patient.
+
+    Parameters
+    ----------
+    data : what `features.load` gives, or one table with its `labels`
+    heads : names of registered heads; None for all of them
+    labels : {patient: 0 or 1}, for a table alone; patients without one are left out
+    folds, repeats : of the patients, stratified by label; patients who share images stay in one fold
+    seed : of folds and heads
+    jobs : folds fitted at once; results do not depend on it
+    name : of the run
+    tell : hears what is going on, as values of `heads.training.events`
+    options : any other of `TrainOptions`, and hyper-parameters of heads: `C=0.1`, `aggregate="max"`, `permutations=1000`
+
+    Returns
+    -------
+    The run: `.predictions`, `.to_frame()`, and `.save("runs/name")` for evaluate.py.
+
+    Raises
+    ------
+    ValueError : options contradict each other or are not known, labels are missing, patients are too few, a fit does not
+        converge
+    """
+    given = _options(data, name, options)
+    own = given.split == "slice" or given.split_file is not None  # these bring folds of their own
+    given.folds, given.repeats = (None, None) if own else (folds, repeats)
+    given.head, given.seed, given.jobs = heads, seed, jobs
+    check_choices(given)
+    given.check()
+    return run_on(given, _cohort(data, labels, given, tell), tell)
+
+
+def _options(data: Dataset | Table, name: str, options: Mapping[str, Any]) -> TrainOptions:
+    """The options of a run in memory; what is no option is a hyper-parameter."""
+    if loading := [o for o in _OF_LOADING if o in options]:
+        raise ValueError(f"{', '.join(loading)}: say it where the table is loaded, features.load(...)")
+    if "demonstrate_leak" in options:
+        raise ValueError("demonstrate_leak makes no run; train_head.py --demonstrate-leak does it")
+    known = {f.name for f in fields(TrainOptions)} - {"parameters"}
+    path = Path(TABLE) if isinstance(data, Table) else data.source.path
+    return TrainOptions(
+        features=path,
+        labels=Path(),
+        out=Path(name),
+        parameters={k: v for k, v in options.items() if k not in known},
+        **{k: v for k, v in options.items() if k in known},
+    )
+
+
+def _cohort(data: Dataset | Table, labels: Mapping[str, int] | None, options: TrainOptions, tell: Tell) -> Cohort:
+    """The tables as the options want them, with the labelled patients alone."""
+    if isinstance(data, Table):
+        if labels is None:
+            raise ValueError("a table has no labels; pass labels={patient: 0 or 1}, or what features.load gives")
+        join = Join(
+            LabelQuestion("label"), {p: labels[p] for p in dict.fromkeys(map(str, data.patient)) if p in labels}
+        )
+        table = _with_columns(data)
+        source, tables = _source(table), [table]
+    else:
+        join, source, tables = data.join, data.source, list(data.tables.values())
+    wanted = [t for t in tables if options.sequence is None or t.sequence in options.sequence]
+    if not wanted:
+        raise ValueError(
+            f"no table of {', '.join(options.sequence or [])}; there are {', '.join(t.sequence for t in tables)}"
+        )
+    whole = [t.of_patients(list(join.labels)) for t in wanted]
+    per_patient = options.unit == "patient" or source.is_csv
+    trained = [pool(t) for t in whole] if per_patient else list(whole)
+    if options.fuse == "features":
+        trained.append(concatenate(trained))
+    digest = hashlib.sha256(json.dumps(join.labels, sort_keys=True).encode()).hexdigest()
+    cohort = Cohort(
+        source=source,
+        join=join,
+        labels_file=LabelsRecord("", digest),
+        sequences=[t.sequence for t in wanted],
+        tables=trained,
+        per_patient=per_patient,
+    )
+    compare_patients(cohort, whole, tell)
+    return cohort
+
+
+def _with_columns(table: Table) -> Table:
+    """A table that says what its rows are: slices with digests of their pixels, or patients with named columns."""
+    if table.columns or len(table.digest):
+        return table
+    return replace(table, columns=[f"column {i}" for i in range(table.X.shape[1])])
+
+
+def _source(table: Table) -> Source:
+    """Where a table that nobody read comes from: memory."""
+    digest = hashlib.sha256(table.X.tobytes() + "\0".join(map(str, table.patient)).encode(errors="surrogateescape"))
+    return Source(
+        path=Path(TABLE),
+        is_csv=bool(table.columns),
+        patients=list(dict.fromkeys(map(str, table.patient))),
+        sequences=[table.sequence],
+        settings={"table_columns": len(table.columns)} if table.columns else {},
+        digest=digest.hexdigest(),
+    )
