@@ -20,7 +20,7 @@ from evaluation.options import AuditedFile, ExplainOptions, Exports, Folders, Ne
 def parser() -> argparse.ArgumentParser:
     """The options of stage 3."""
     p = argparse.ArgumentParser(prog="evaluate.py", description=__doc__)
-    add_options(p, Folders, ReportOptions, Exports, AuditedFile, AuditOptions, NewPatientOptions, ExplainOptions)
+    add_options(p, Folders, ReportOptions, Exports, NewPatientOptions, AuditedFile, AuditOptions, ExplainOptions)
     p.add_argument("--version", action="version", version=__version__)
     return p
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from core.lock import file_lock
 from core.metrics import METRICS
 from core.provenance import provenance
 from evaluation.options import ReportOptions
-from evaluation.read_run import Run, read_run
+from evaluation.read_run import Run, in_memory, read_run
 from evaluation.report.compose import Composed, compose
 from evaluation.report.console import table_lines
 from evaluation.report.context import ReportContext
@@ -28,15 +28,18 @@ from evaluation.report.section import Section
 if TYPE_CHECKING:
     import pandas as pd
 
-Runs = Run | Path | str | Sequence[Run | Path | str]
+    from heads.training.run import Run as RunInMemory
+
+AnyRun: TypeAlias = "Run | RunInMemory | Path | str"
+AnyRuns: TypeAlias = "AnyRun | Sequence[AnyRun]"
 
 
-def evaluate(runs: Runs, **options: Any) -> Report:
+def evaluate(runs: AnyRuns, **options: Any) -> Report:
     """Everything that a report says of one run or several.
 
     Parameters
     ----------
-    runs : runs, or folders that `train_head.py` wrote
+    runs : what `heads.cross_validate` gave, or folders that `train_head.py` wrote
     options : fields of `evaluation.options.ReportOptions`: threshold, recalibrate, replicates, seed
 
     Returns
@@ -57,26 +60,45 @@ def evaluate(runs: Runs, **options: Any) -> Report:
     return Report(context, compose(context))
 
 
-def read_runs(runs: Runs) -> list[Run]:
-    """Runs from their folders; runs that were read already stay as they are.
+def read_runs(runs: AnyRuns) -> list[Run]:
+    """Runs from their folders; runs in memory, and runs that were read already, are taken as they are.
 
     Two folders of one name go by their paths. Raises ValueError where one is no run, or is given twice.
     """
-    given = [runs] if isinstance(runs, Run | Path | str) else list(runs)
-    names = [Path(r).name for r in given if not isinstance(r, Run)]
+    given = [runs] if isinstance(runs, Path | str) or not isinstance(runs, Sequence) else list(runs)
+    names = [Path(r).name for r in given if isinstance(r, Path | str)]
     out = []
     for r in given:
         if isinstance(r, Run):
             out.append(r)
-            continue
-        path = Path(r)
-        out.append(read_run(path, path.as_posix() if names.count(path.name) > 1 else path.name))
-    twice = {id(b): b for a, b in combinations(out, 2) if a.about["tables"] == b.about["tables"]}
+        elif isinstance(r, Path | str):
+            path = Path(r)
+            out.append(read_run(path, path.as_posix() if names.count(path.name) > 1 else path.name))
+        else:
+            out.append(in_memory(r))
+    _check_each_once(out)
+    return out
+
+
+def _check_each_once(runs: Sequence[Run]) -> None:
+    """Raise ValueError where a run, or a copy of it, is given twice, or two runs go by one name."""
+    pairs = list(combinations(runs, 2))
+    twice = {id(b): b.name for a, b in pairs if a is b or _copies(a, b)}
     if twice:
         raise ValueError(
-            f"{', '.join(r.name for r in twice.values())} is given twice (or a copy of another run); every run counts once"
+            f"{', '.join(twice.values())} is given twice (or a copy of another run); every run counts once"
         )
-    return out
+    alike = {b.name for a, b in pairs if a.name == b.name}
+    if alike:
+        raise ValueError(
+            f"two runs are called {', '.join(sorted(alike))}; give one of them another name: run.renamed(...)"
+        )
+
+
+def _copies(a: Run, b: Run) -> bool:
+    """Whether two runs were read from the same tables; a run in memory has none."""
+    tables = a.about.get("tables")
+    return bool(tables) and tables == b.about.get("tables")
 
 
 class Report:
@@ -119,12 +141,10 @@ class Report:
 
         rows = []
         for a in [*self.context.patients, *self.context.by_slice]:
-            row: dict[str, object] = {
-                **a.key._asdict(), "level": a.level, "patients": a.n_patients, "units": a.n_units, "positive": a.n_positive,
-                "leaks": a.run in self.context.leaks, "auc_by_fold": a.mean_fold_auc,
-                "auc_by_fold_low": a.by_fold.get("low", np.nan), "auc_by_fold_high": a.by_fold.get("high", np.nan),
-                "p": a.by_fold.get("p", np.nan),
-            }  # fmt: skip
+            row: dict[str, object] = {**a.key._asdict(), "level": a.level, "patients": a.n_patients, "units": a.n_units}
+            row |= {"positive": a.n_positive, "leaks": a.run in self.context.leaks, "auc_by_fold": a.mean_fold_auc}
+            row |= {f"auc_by_fold_{end}": a.by_fold.get(end, np.nan) for end in ("low", "high")}
+            row["p"] = a.by_fold.get("p", np.nan)
             for name in METRICS:
                 value = a.values[name]
                 row |= {name: value["estimate"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
@@ -141,12 +161,9 @@ class Report:
             for i, patient in enumerate(s.units):
                 known = s.scores[:, i][np.isfinite(s.scores[:, i])]
                 spread = float(known.std(ddof=1)) if len(known) > 1 else np.nan
-                rows.append(
-                    {
-                        **s.key._asdict(), "patient_id": patient, "label": int(s.y[i]), "score": float(known.mean()),
-                        "score_sd": spread, "n_slices": int(s.n_slices[i]),
-                    }
-                )  # fmt: skip
+                mean, label = float(known.mean()), int(s.y[i])
+                row = {"patient_id": patient, "label": label, "score": mean, "score_sd": spread}
+                rows.append({**s.key._asdict(), **row, "n_slices": int(s.n_slices[i])})
         return pd.DataFrame(rows)
 
     def write(self, folder: Path, origin: Mapping[str, Any]) -> None:

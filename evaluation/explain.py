@@ -16,7 +16,7 @@ from evaluation.options import ExplainOptions
 from evaluation.read_run import Run
 from evaluation.report.pages.activation_maps import explain_section
 from evaluation.report.section import Section
-from evaluation.run_facts import leak_of, question_of
+from evaluation.run_facts import question_of
 from evaluation.statistics.activation_maps import Explanation, activation_map, check_scores, known_scores
 from evaluation.statistics.assess import assess
 from features.reload import check_ids, find_series, images_of, load_embedder, tolerance
@@ -180,7 +180,7 @@ def explaining_heads(run: Run, patients: Sequence[str], *, head: str | None, seq
 
 def _linear_heads(run: Run) -> list[Bundle]:
     """The heads of a run's folds that can be explained, by repeat. Raises ValueError where there are none."""
-    if leak := leak_of(run):
+    if leak := run.leak:
         raise ValueError(
             f"{run.name} {leak_sentence(leak)}: its heads trained on the patients that they would explain; train with --split patient"
         )

@@ -14,7 +14,7 @@ from core.predictions import CHOSEN, Prediction, ResultKey, fuse_scores, group_r
 from core.text import some
 from evaluation.options import NewPatientOptions
 from evaluation.read_run import Run, is_table
-from evaluation.run_facts import baseline_of, leak_of
+from evaluation.run_facts import baseline_of
 from evaluation.statistics.assess import Assessment, assess
 from evaluation.statistics.verdict import Verdict, judge_by_question
 from features.copies.duplicates import known_patients, sentences
@@ -140,7 +140,7 @@ def apply_heads(run: Run, new: NewPatients, wanted: Wanted, *, cache: Path, allo
         b = load_bundle(file)
         if wanted.head in (None, b.about["head"]) and wanted.loaded in (None, b.about["sequence"]):
             _apply(b, file.name, run.name, new, out, cache=cache, allow_trained=allow_trained)
-    if leak := leak_of(run):
+    if leak := run.leak:
         out.notes.append(
             f"{run.name}: its cross-validation {leak_sentence(leak)}; only its refitted heads are used here"
         )

@@ -10,14 +10,9 @@ from core.question import LabelQuestion
 from evaluation.read_run import Run
 
 
-def leak_of(run: Run) -> Leak | None:
-    """The leak of a run's split, None where there is none; of an older run as far as its sentence says it."""
-    return Leak.from_json(run.about.get("leak"), run.about.get("leak_counts"))
-
-
 def leaks_of(runs: Sequence[Run]) -> dict[str, Leak]:
     """{run: its leak}, of the runs that leak."""
-    return {run.name: leak for run in runs if (leak := leak_of(run)) is not None}
+    return {run.name: leak for run in runs if (leak := run.leak) is not None}
 
 
 def question_of(run: Run) -> LabelQuestion:

@@ -88,11 +88,19 @@ def _write_page(path: Path, *, sections: Sequence[Section], **texts: str | Seque
     check_keys(sections)
     folder = Path(__file__).parent / "templates"
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
-        "cell": cell_text, "alignment": _alignment, "breakable": _breakable, "anchor": _anchor, "digest": _digest
-    }  # fmt: skip
+        "cell": cell_text,
+        "alignment": _alignment,
+        "breakable": _breakable,
+        "anchor": _anchor,
+        "digest": _digest,
+    }
     style, script = (Markup((folder / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     page = environment.get_template("page.html.jinja").render(style=style, script=script, sections=sections, **texts)
     write_text(path, page)

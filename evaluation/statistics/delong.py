@@ -62,9 +62,10 @@ def delong_test(y: Labels, a: Array, b: Array) -> Difference:
     if se < 1e-12:
         same = abs(difference) < 1e-12
         z, p = (0.0, 1.0) if same else (float("inf"), 0.0)
-        return Difference(float(auc[0]), float(auc[1]), difference, 0.0, z, p)
+        return Difference(auc_a=float(auc[0]), auc_b=float(auc[1]), difference=difference, se=0.0, z=z, p=p)
     z = difference / se
-    return Difference(float(auc[0]), float(auc[1]), difference, se, z, float(2 * norm.sf(abs(z))))
+    p = float(2 * norm.sf(abs(z)))
+    return Difference(auc_a=float(auc[0]), auc_b=float(auc[1]), difference=difference, se=se, z=z, p=p)
 
 
 def _midranks(rows: Array) -> NDArray[np.float64]:

@@ -123,12 +123,12 @@ def fold_auc(y: Labels, scores: Array, fold: NDArray[np.int_], level: float = LE
     aucs, psi = influence(y, scores, fold)
     if not aucs:
         nan = float("nan")
-        return FoldAuc(nan, nan, nan, nan, nan, nan, len(scores))
+        return FoldAuc(auc=nan, se=nan, low=nan, high=nan, p=nan, u=nan, repeats=len(scores))
     auc, R, K = float(np.mean(aucs)), len(scores), float(np.mean(n_folds))
     u = training_noise(y, scores, fold)
     plain = float(np.square(psi).sum() / R)
     if np.isnan(plain):
-        return FoldAuc(auc, plain, plain, plain, plain, u, R)
+        return FoldAuc(auc=auc, se=plain, low=plain, high=plain, p=plain, u=u, repeats=R)
     positives, negatives = int((y == 1).sum()), int((y == 0).sum())
     here = standard_error(auc, positives, negatives)
     # An AUC of 0 or 1 shows no variance; Hanley and McNeil's stands in for it, and for the training noise that it hides.
@@ -140,7 +140,7 @@ def fold_auc(y: Labels, scores: Array, fold: NDArray[np.int_], level: float = LE
 
     low, high = _score_interval(auc, spread, float(norm.ppf((1 + level) / 2)))
     p = 2 * norm.sf(abs(auc - 0.5) / spread(0.5)) if ratio > 0 else 1.0  # no ratio: every pair is a tie
-    return FoldAuc(auc, se, low, high, float(p), u, R)
+    return FoldAuc(auc=auc, se=se, low=low, high=high, p=float(p), u=u, repeats=R)
 
 
 def _score_interval(auc: float, spread: Callable[[float], float], z: float) -> tuple[float, float]:

@@ -13,6 +13,8 @@ import evaluate as door
 import train_head
 from core.metrics import METRICS, metric
 from evaluation import Report, evaluate, read_runs
+from features import load
+from heads import cross_validate
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,22 @@ def test_a_notebook_shows_the_verdict_and_the_table(report: Report) -> None:
 def test_runs_in_memory_are_taken_as_they_are(folder: Path, report: Report) -> None:
     (run,) = read_runs(folder / "one")
     assert evaluate(run, replicates=40, seed=3).verdict == report.verdict
+
+
+def test_a_run_that_was_never_written_gives_the_report_of_its_folder(
+    folder: Path, report: Report, tmp_path: Path
+) -> None:
+    data = load(folder / "t.csv", folder / "l.csv")
+    run = cross_validate(data, ["logistic", "boosted"], repeats=2, permutations=0, name="one")
+    made = evaluate(run, replicates=40, seed=3)
+    assert made.verdict == report.verdict
+    assert made.results.equals(report.results)
+    made.save(tmp_path / "r")
+    with pytest.raises(ValueError, match="is given twice"):
+        evaluate([run, run])
+    assert len(evaluate([run, run.renamed("other")], replicates=20).results) == 4
+    with pytest.raises(ValueError, match="two runs are called one; give one of them another name"):
+        evaluate([run, folder / "one"], replicates=20)
 
 
 def test_what_cannot_be_reported_is_refused(folder: Path) -> None:

@@ -17,8 +17,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("core", "features", "heads", "evaluation", "cli")
 DOORS = ("extract_features.py", "train_head.py", "evaluate.py")
-HELD = ("evaluation/audit", "evaluation/export", "cli/auditing.py", "benchmarks")
-NOT_YET = ("core", "features", "heads", "evaluation/report", "evaluation/statistics", "cli", *DOORS)
+HELD = (
+    "evaluation", "cli/auditing.py", "cli/choosing.py", "cli/evaluate.py", "cli/reporting.py", "cli/scoring.py", "benchmarks"
+)  # fmt: skip
+NOT_YET = ("core", "features", "heads", "cli", *DOORS)
 MOST_POSITIONALS, MOST_LINES, MOST_ANY = 5, 50, 530
 
 
@@ -112,7 +114,7 @@ def test_banned_idioms_are_absent(place: str) -> None:
 
 
 def test_every_file_is_held_or_known_not_to_be() -> None:
-    covered = {*files(*HELD), *files(*NOT_YET), ROOT / "evaluation/__init__.py", ROOT / "evaluation/read_run.py"}
+    covered = {*files(*HELD), *files(*NOT_YET)}
     assert sorted(set(files(*LAYERS, *DOORS)) - covered) == []
 
 

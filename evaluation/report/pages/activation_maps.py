@@ -60,7 +60,9 @@ def explain_section(
     words += [_worth(of[key]) for key in keys]
     data = {"question": str(question), "explanations": [_data(e) for e in explanations]}
     drawings = [drawing(e) for e in explanations]
-    return Section("explain", "What the head uses", words, [Sheet("Scores explained", titles, rows)], drawings, data)
+    return Section(
+        "explain", "What the head uses", words, [Sheet("Scores explained", titles, rows)], drawings, data=data
+    )
 
 
 def drawing(e: Explanation) -> Drawing:

@@ -13,7 +13,7 @@ import numpy as np
 from core.files import write_text
 from core.text import number
 from evaluation.report.figures import BLUE, GREY, ORANGE, Drawing, canvas, drawn
-from evaluation.report.section import Section, Sheet
+from evaluation.report.section import Cell, Section, Sheet
 from evaluation.statistics.assess import without_nan
 from evaluation.statistics.controls.leak_demo import SPLITS, Row, SplitVerdict, flag
 from evaluation.statistics.power import FEW_PATIENTS
@@ -53,7 +53,7 @@ def leakage_section(rows: Sequence[Row], smaller_class: int) -> Section:
         [*conclusion(verdicts, smaller_class), PUBLISHED],
         sheets,
         [drawing(rows)],
-        {
+        data={
             "verdicts": [_plain(v) for v in verdicts],
             "published": {
                 "source": PUBLISHED_SOURCE,
@@ -190,14 +190,12 @@ def _sheet(caption: str, verdicts: Sequence[SplitVerdict]) -> Sheet:
     columns = (
         "head, sequence, split", "true labels", "shuffled labels: mean", "sd", "above 0.5", "pooled", "patients in both",
     )  # fmt: skip
-    rows = [
-        (
-            f"{v.head}, {v.sequence}, {v.split} split", v.true, v.mean, v.sd, v.optimism, v.pooled,
-            f"{v.shared} of {v.tested}",
-        )
-        for v in verdicts
-    ]  # fmt: skip
-    return Sheet(caption, columns, rows)
+    return Sheet(caption, columns, [_row(v) for v in verdicts])
+
+
+def _row(v: SplitVerdict) -> Sequence[Cell]:
+    name, both = f"{v.head}, {v.sequence}, {v.split} split", f"{v.shared} of {v.tested}"
+    return name, v.true, v.mean, v.sd, v.optimism, v.pooled, both
 
 
 def _plain(v: SplitVerdict) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def calibration_section(context: ReportContext) -> Section:
         ]
     drawings = [drawing(r, recalibrated=how != "none") for r in shown]
     data = {"recalibration": how, "results": [_data(r) for r in shown]}
-    return Section("calibration", "Calibration and use", words, _sheets(shown, how), drawings, data)
+    return Section("calibration", "Calibration and use", words, _sheets(shown, how), drawings, data=data)
 
 
 def _sheets(shown: Sequence[_Result], how: str) -> list[Sheet]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from core.predictions import TABLE as NO_SCANS
-from core.predictions import head_on
-from core.text import number
+from core.predictions import TABLE, head_on
+from core.text import number, range_text
 from evaluation.read_run import Run
 from evaluation.report.context import ReportContext
 from evaluation.report.figures import BLUE, GREY, ORANGE, Drawing, canvas, drawn
-from evaluation.report.section import Section, Sheet, section
-from evaluation.statistics.controls.learning_curve import TABLE, Line, Trend, read_lines
+from evaluation.report.section import Cell, Section, Sheet, section
+from evaluation.statistics.controls.learning_curve import Line, Point, Trend, read_lines
 from evaluation.statistics.power import FEW_PATIENTS
+from heads.run_files import LEARNING
 
 METHOD = (
     "The test folds are the same at every size; training patients are added, never exchanged, and their share of positives is kept. Points are "
@@ -37,24 +37,26 @@ def learning_sections(context: ReportContext) -> list[Section]:
 
 def learning_section(run: Run) -> Section | None:
     """The learning curves of a run; None where the run has none."""
-    if TABLE not in run.more:
+    if LEARNING not in run.more:
         return None
     key, title = f"learning-{run.name}", f"Learning curve ({run.name})"
     labels = list(run.about["patients"]["labels"].values())
     if min(labels.count(0), labels.count(1)) < FEW_PATIENTS:
         few = f"{labels.count(1)} positive and {labels.count(0)} negative patients: nothing can be said of more or fewer of them."
         return Section(key, title, [few])
-    lines = read_lines(run.more[TABLE])
+    lines = read_lines(run.more[LEARNING])
     if not lines:
         return Section(key, title, ["No test fold holds both classes, so there is no AUC by fold to draw."])
-    rows = [
-        (head_on(c.head, c.sequence, ", "), f"{p.share:.0%}", round(p.patients), f"{number(p.auc)} ({number(p.low, 2)} to {number(p.high, 2)})")
-        for c in lines for p in c.points
-    ]  # fmt: skip
+    rows = [_row(c, p) for c in lines for p in c.points]
     sheet = Sheet("AUC by fold (95 % interval)", ["Result", "Share", "Training patients", "AUC by fold"], rows)
     words = [*map(_rise, lines), METHOD, NO_FORECAST]
     data = {"curves": [asdict(c) for c in lines]}
-    return Section(key, title, words, [sheet], [drawing(run.name, lines)], data)
+    return Section(key, title, words, [sheet], [drawing(run.name, lines)], data=data)
+
+
+def _row(c: Line, p: Point) -> Sequence[Cell]:
+    auc = f"{number(p.auc)} ({range_text(p.low, p.high, between=' to ')})"
+    return head_on(c.head, c.sequence, ", "), f"{p.share:.0%}", round(p.patients), auc
 
 
 def _rise(c: Line) -> str:
@@ -86,7 +88,7 @@ def drawing(run: str, lines: Sequence[Line]) -> Drawing:
             for c in lines:
                 if c.sequence == sequence:
                     _draw_line(ax, c, heads.index(c.head))
-            ax.set(title="" if sequence == NO_SCANS else sequence, xlim=(0, None))
+            ax.set(title="" if sequence == TABLE else sequence, xlim=(0, None))
         fig.supxlabel("Training patients", fontsize=9)
         fig.supylabel("AUC by fold", fontsize=9)
         axes[0, 0].legend(fontsize=8, loc="best")

@@ -51,7 +51,7 @@ def permutation_section(context: ReportContext) -> Section | None:
         "highest": {run: h.p for run, h in highest.items()},
     }
     sheet = Sheet("Results against shuffled labels", COLUMNS, rows)
-    return Section("permutations", "Shuffled labels", words, [sheet], [_drawing(names, tests)], data)
+    return Section("permutations", "Shuffled labels", words, [sheet], [_drawing(names, tests)], data=data)
 
 
 def _highest_said(run: str, h: HighestTest) -> str:

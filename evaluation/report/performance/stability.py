@@ -47,7 +47,7 @@ def stability_section(context: ReportContext) -> Section:
     names = [result_name(f.key, [s.run for s in scored]) for f in found]
     data = {"results": [_data(f) for f in found]}
     sheets, drawings = ([_sheet(found, names)], [_drawing(found, names)]) if found else ([], [])
-    return Section("stability", "Stability", words, sheets, drawings, data)
+    return Section("stability", "Stability", words, sheets, drawings, data=data)
 
 
 def _finding(found: Sequence[Stability]) -> str:

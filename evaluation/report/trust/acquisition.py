@@ -11,7 +11,8 @@ from core.text import difference_text, interval_text, number, p_said
 from evaluation.read_run import is_table
 from evaluation.report.context import ReportContext
 from evaluation.report.figures import BLUE, GREY, Drawing, canvas, drawn
-from evaluation.report.section import Section, Sheet, section, with_run
+from evaluation.report.section import Cell, Section, Sheet, section, with_run
+from evaluation.statistics.assess import Assessment
 from evaluation.statistics.compare import Comparison
 from evaluation.statistics.controls.confounders import AcquisitionAudit, Winner, audit_acquisition, winner
 from evaluation.statistics.power import FEW_PATIENTS
@@ -60,7 +61,7 @@ def shortcut_section(context: ReportContext) -> Section:
         words,
         _sheets(audits, several=several),
         _drawings(audits, several=several),
-        {"findings": findings, "runs": {a.run: _data(a) for a in audits}},
+        data={"findings": findings, "runs": {a.run: _data(a) for a in audits}},
         findings=findings,
     )
 
@@ -106,23 +107,8 @@ def _difference(c: Comparison) -> float:
 
 
 def _sheets(audits: Sequence[AcquisitionAudit], *, several: bool) -> list[Sheet]:
-    heads = [
-        (
-            with_run(b.run, b.head, several=several), b.n_patients, b.n_positive, interval_text(b.by_fold),
-            b.values["auc"]["estimate"],
-        )
-        for a in audits
-        if not a.best.few
-        for b in a.heads
-    ]  # fmt: skip
-    pairs = [
-        (
-            with_run(a.run, _on(c.a), several=several), c.n_patients, difference_text(c.difference, c.low, c.high),
-            c.p_holm, c.p_folds, winner(c).value,
-        )
-        for a in audits
-        for c in a.pairs
-    ]  # fmt: skip
+    heads = [_head_row(a.run, b, several=several) for a in audits if not a.best.few for b in a.heads]
+    pairs = [_pair_row(a.run, c, several=several) for a in audits for c in a.pairs]
     out = []
     if heads:
         titles = ["Head", "Patients", "Positive", "AUC by fold (95 % CI)", "AUC pooled"]
@@ -131,6 +117,16 @@ def _sheets(audits: Sequence[AcquisitionAudit], *, several: bool) -> list[Sheet]
         titles = ["Image result", "Patients", "AUC above shortcut (95 % CI)", "p (Holm)", "p over folds", "In words"]
         out.append(Sheet("Image results against the best shortcut head of their run", titles, pairs))
     return out
+
+
+def _head_row(run: str, head: Assessment, *, several: bool) -> Sequence[Cell]:
+    name, auc = with_run(run, head.head, several=several), interval_text(head.by_fold)
+    return name, head.n_patients, head.n_positive, auc, head.values["auc"]["estimate"]
+
+
+def _pair_row(run: str, c: Comparison, *, several: bool) -> Sequence[Cell]:
+    name, difference = with_run(run, _on(c.a), several=several), difference_text(c.difference, c.low, c.high)
+    return name, c.n_patients, difference, c.p_holm, c.p_folds, winner(c).value
 
 
 def _on(key: ResultKey) -> str:

@@ -12,7 +12,6 @@ from core.text import number
 from evaluation.read_run import Run, is_table
 from evaluation.report.context import ReportContext
 from evaluation.report.trust.provenance import code, command_line, feature_settings, libraries, seeds
-from evaluation.run_facts import leak_of
 from evaluation.statistics.assess import Assessment
 from evaluation.statistics.power import FEW_PATIENTS
 
@@ -209,7 +208,7 @@ def _selection(run: Run) -> str:
 
 def _split(run: Run) -> str:
     about = run.about
-    if leak := leak_of(run):
+    if leak := run.leak:
         return f"By slice, the notebook's way. {leak_sentence(leak)}."
     repeats = len({f["repeat"] for f in about["folds"]})
     folds = len(about["folds"]) // max(1, repeats)
@@ -269,7 +268,7 @@ def _label(run: Run) -> str:
 
 
 def _disjoint(run: Run) -> str:
-    leak = leak_of(run)
+    leak = run.leak
     return f"{leak_sentence(leak) if leak else 'Patients: no patient is in training and test of one fold'}."
 
 

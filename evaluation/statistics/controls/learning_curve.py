@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import numpy as np
 
-from core.aggregate import aggregate
-from core.metrics import Array, auc, ones
+from core.metrics import Array
 from evaluation.statistics.intervals import LEVEL
-
-TABLE = "learning.csv"
 
 
 class Trend(Enum):
@@ -52,24 +48,6 @@ class Line:
         if self.low > 0:
             return Trend.RISING
         return Trend.FALLING if self.high < 0 else Trend.UNCLEAR
-
-
-def patient_auc(result: Any, table: Any, labels: Mapping[str, int], how: str) -> float:
-    """The AUC over the test patients of one fold.
-
-    Parameters
-    ----------
-    result : object with rows (m,) and scores (m,)
-    table : object with patient (n,), which the rows point into
-    labels : {patient: 0 or 1}; how : an aggregator
-
-    Returns
-    -------
-    The AUC, NaN where the fold lacks a class.
-    """
-    rows = aggregate(result.scores, table.patient[result.rows], how)
-    y = np.array([labels[patient] for patient, _, _ in rows], int)
-    return float(auc(y, np.array([score for _, score, _ in rows]), ones(len(y)))[0])
 
 
 def corrected_interval(values: Array, test_share: float) -> tuple[float, float]:

@@ -12,10 +12,10 @@ import numpy as np
 from core.metrics import mean_fold_auc
 from core.predictions import CHOSEN, ResultKey, Scored
 from evaluation.read_run import Run
-from evaluation.run_facts import baseline_of, leak_of
+from evaluation.run_facts import baseline_of
 from evaluation.statistics.power import FEW_PATIENTS
+from heads.run_files import TRIALS
 
-LEDGER = "ledger.csv"
 CHOICES = ("head", "sequence", "slices", "aggregate")  # columns of the ledger that can be a choice
 Rows = list[dict[str, str]]
 
@@ -90,14 +90,14 @@ def count_looks(runs: Sequence[Run]) -> list[Looks]:
     """The looks at each set of patients and labels, in order of appearance; runs that leak are no candidates."""
     cohorts: dict[str, list[Run]] = {}
     for run in runs:
-        if leak_of(run) is None:
+        if run.leak is None:
             cohorts.setdefault(json.dumps(run.about["patients"]["labels"], sort_keys=True), []).append(run)
     return [
         Looks(
             question=str(members[0].about["question"]),
             patients=len(members[0].about["patients"]["labels"]),
             results=sum(count_results(run) for run in members),
-            replaced=sum(run.about.get("looks", {}).get("earlier", 0) for run in members),
+            replaced=sum((run.about.get("looks") or {}).get("earlier", 0) for run in members),
         )
         for members in cohorts.values()
     ]
@@ -114,7 +114,7 @@ def further_looks(looks: Sequence[Looks]) -> dict[str, int]:
 def chosen_rows(run: Run) -> dict[ResultKey, Rows]:
     """{tuned result: its row of the ledger in each outer fold}; empty without tuning."""
     out: dict[tuple[str, str], Rows] = defaultdict(list)
-    for row in run.more.get(LEDGER, []):
+    for row in run.more.get(TRIALS, []):
         if row["inner_auc"] and row["fold"] and row["chosen"] == "1":
             out[row["head"], CHOSEN].append(row)
             if row["best_head"] == "1":
@@ -136,7 +136,7 @@ def count_tried(run: Run) -> Tried:
     tuning = run.about.get("tuning")
     if not tuning:
         return Tried(count_results(run))
-    rows = run.more.get(LEDGER, [])
+    rows = run.more.get(TRIALS, [])
     inner = sum(bool(row["fold"]) for row in rows)
     return Tried(
         results=count_results(run),
@@ -158,7 +158,7 @@ def tuned_results(run: Run) -> list[TunedResult]:
 
 
 def _tuned(run: Run, key: ResultKey, rows: Rows, scored: Scored, few: bool) -> TunedResult:
-    tried = [row for row in run.more[LEDGER] if key.head in (CHOSEN, row["head"])]
+    tried = [row for row in run.more[TRIALS] if key.head in (CHOSEN, row["head"])]
     open_columns = [c for c in CHOICES if len({row[c] for row in tried}) > 1]
     parameters: dict[str, list[object]] = defaultdict(list)
     for row in rows:

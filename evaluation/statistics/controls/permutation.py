@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.metrics import Array, Labels, mean_fold_auc
+from core.metrics import Array
 from core.predictions import ResultKey
 from evaluation.read_run import Run
+from heads.run_files import PERMUTATIONS
 
-FILE = "permutations.csv"
-COLUMNS = ("run", "head", "sequence", "permutation", "auc")  # permutation 0: the labels as they are
 _TIE = 1e-9
 
 
@@ -61,28 +60,14 @@ class HighestTest:
     p: float
 
 
-def permutation_rows(
-    key: ResultKey, draws: Iterable[tuple[Labels, Array, Labels]]
-) -> Iterator[tuple[str, str, str, int, float]]:
-    """Rows of permutations.csv.
-
-    Parameters
-    ----------
-    key : which result
-    draws : labels (n,), scores (R, n) and fold (R, n) of each draw, the true labels first
-    """
-    for k, (y, scores, fold) in enumerate(draws):
-        yield *key, k, mean_fold_auc(y, scores, fold)
-
-
 def permutation_tests(runs: Sequence[Run]) -> list[PermutationTest]:
     """Every result of the runs that was trained on shuffled labels too, in the order of the runs and their files."""
     out = []
     for run in runs:
         aucs: dict[ResultKey, dict[int, float]] = {}
-        for row in run.more.get(FILE, []):
+        for row in run.more.get(PERMUTATIONS, []):
             key = ResultKey(run.name, row["head"], row["sequence"])
-            aucs.setdefault(key, {})[int(row["permutation"])] = float(row["auc"])
+            aucs.setdefault(key, {})[int(row["permutation"])] = float(row["auc"])  # 0: the labels as they are
         for key, values in aucs.items():
             null = {k: v for k, v in values.items() if k > 0 and np.isfinite(v)}
             if null and np.isfinite(values.get(0, np.nan)):

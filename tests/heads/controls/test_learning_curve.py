@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from rows import Rows
 from sklearn.metrics import roc_auc_score
 
 from heads.boosted import Boosted
-from heads.controls.learning_curve import LEARNING_COLUMNS, SHARES, learning_curve, training_patients
+from heads.controls.learning_curve import LEARNING_COLUMNS, SHARES, learning_curve, patient_auc, training_patients
 from heads.crossfit import FoldScores, cross_fit
 from heads.folds import Fold, patient_folds, row_splits
 from heads.logistic import Logistic
@@ -104,3 +106,22 @@ def test_slices_are_joined_as_the_run_joins_them() -> None:
 def test_a_share_is_above_0_and_at_most_1() -> None:
     with pytest.raises(ValueError, match="expected numbers above 0, at most 1"):
         curve(table(), (0.5, 1.5))
+
+
+@dataclass
+class Scores:
+    rows: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass
+class Patients:
+    patient: np.ndarray
+
+
+def test_the_auc_of_a_fold_counts_patients_once() -> None:
+    table = Patients(np.array(["a", "a", "b", "c", "c", "d"], object))
+    result = Scores(np.arange(1, 6), np.array([0.9, 0.2, 0.1, 0.5, 0.3]))  # a 0.9, b 0.2, c 0.3, d 0.3
+    assert patient_auc(result, table, {"a": 1, "b": 0, "c": 1, "d": 0}, "mean") == pytest.approx(3.5 / 4)
+    assert patient_auc(result, table, {"a": 1, "b": 0, "c": 1, "d": 0}, "max") == 1.0
+    assert np.isnan(patient_auc(result, table, dict.fromkeys("abcd", 1), "mean"))

@@ -15,8 +15,8 @@ import evaluate
 import train_head
 from evaluation.read_run import Run
 from evaluation.report.performance.learning_curve import learning_section, learning_sections
-from evaluation.statistics.controls.learning_curve import TABLE
 from heads.controls.learning_curve import LEARNING_COLUMNS
+from heads.run_files import LEARNING
 
 
 def rows(gain: float, *, heads: tuple[str, ...] = ("logistic",), sequences: tuple[str, ...] = ("FLAIR",)) -> list:
@@ -34,7 +34,7 @@ def rows(gain: float, *, heads: tuple[str, ...] = ("logistic",), sequences: tupl
 def run(table: list | None, positives: int = 30) -> Run:
     labels = {str(i): int(i < positives) for i in range(60)}
     about = {"patients": {"labels": labels}}
-    return Run(Path("runs/r"), "r", about, [], [], [], {} if table is None else {TABLE: table})
+    return Run(Path("runs/r"), "r", about, [], [], [], {} if table is None else {LEARNING: table})
 
 
 @pytest.mark.parametrize("gain", [0.1, -0.1, 0.0])
@@ -92,7 +92,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_doors_write_and_report_the_curve_and_the_calibration(trained: Path) -> None:
-    with (trained / "run" / TABLE).open(newline="") as f:
+    with (trained / "run" / LEARNING).open(newline="") as f:
         table = list(csv.DictReader(f))
     assert tuple(table[0]) == LEARNING_COLUMNS
     assert len(table) == 4 * 5

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from evaluation.statistics.compare import corrected_t_test
-from evaluation.statistics.controls.learning_curve import Trend, corrected_interval, patient_auc, read_lines
+from evaluation.statistics.controls.learning_curve import Trend, corrected_interval, read_lines
 
 
 def rows(gain: float, *, heads: tuple[str, ...] = ("logistic",), sequences: tuple[str, ...] = ("FLAIR",)) -> list:
@@ -58,22 +56,3 @@ def test_folds_that_lack_a_class_are_left_out() -> None:
 def test_the_end_of_the_curve(gain: float, trend: Trend) -> None:
     (line,) = read_lines(rows(gain))
     assert line.trend is trend
-
-
-@dataclass
-class Result:
-    rows: np.ndarray
-    scores: np.ndarray
-
-
-@dataclass
-class Table:
-    patient: np.ndarray
-
-
-def test_the_auc_of_a_fold_counts_patients_once() -> None:
-    table = Table(np.array(["a", "a", "b", "c", "c", "d"], object))
-    result = Result(np.arange(1, 6), np.array([0.9, 0.2, 0.1, 0.5, 0.3]))  # a 0.9, b 0.2, c 0.3, d 0.3
-    assert patient_auc(result, table, {"a": 1, "b": 0, "c": 1, "d": 0}, "mean") == pytest.approx(3.5 / 4)
-    assert patient_auc(result, table, {"a": 1, "b": 0, "c": 1, "d": 0}, "max") == 1.0
-    assert np.isnan(patient_auc(result, table, dict.fromkeys("abcd", 1), "mean"))

@@ -90,7 +90,9 @@ def test_thresholds_of_inner_folds_reach_their_patients() -> None:
     at = fold_thresholds(s, "youden", cuts)
     assert at == pytest.approx(0.1 + 0.2 * np.arange(2)[:, None] + 0.1 * s.fold)
     assert (fold_thresholds(s, "0.5", cuts) == 0.5).all()
-    assert inner_thresholds(run)["chosen", "chosen"][1, 1] == 0.4, "of boosted, the best head of that fold"
+    assert inner_thresholds(run)[ResultKey("r", "chosen", "chosen")][1, 1] == 0.4, (
+        "of boosted, the best head of that fold"
+    )
     assert inner_thresholds(make("p", [], [row("logistic", "", "", "", chosen=1)])) == {}
     assert inner_thresholds(make("old", [])) == {}
 

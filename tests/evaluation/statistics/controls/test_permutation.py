@@ -12,13 +12,12 @@ from core.metrics import mean_fold_auc
 from core.predictions import ResultKey
 from evaluation.read_run import Run
 from evaluation.statistics.controls.permutation import (
-    FILE,
     PermutationTest,
     highest_by_draw,
     highest_test,
-    permutation_rows,
     permutation_tests,
 )
+from heads.run_files import PERMUTATIONS
 
 KEY = ResultKey("run", "logistic", "FLAIR")
 NAN = float("nan")
@@ -29,7 +28,7 @@ def run(rows: list[tuple[str, str, int, float]], name: str = "run") -> Run:
         {"run": name, "head": head, "sequence": sequence, "permutation": str(k), "auc": str(auc)}
         for head, sequence, k, auc in rows
     ]
-    return Run(Path(name), name, {}, [], [], [], {FILE: table} if rows else {})
+    return Run(Path(name), name, {}, [], [], [], {PERMUTATIONS: table} if rows else {})
 
 
 def held_against(auc: float, null: np.ndarray, key: ResultKey = KEY) -> PermutationTest:
@@ -80,11 +79,9 @@ def test_the_mean_fold_auc_is_that_of_the_folds_with_both_classes() -> None:
 
 
 def test_rows_are_read_back_as_tests() -> None:
-    y, fold = np.tile([0, 1], 10), np.arange(20)[None] // 10
-    draws = [(y, np.linspace(0, 1, 20)[None], fold), (y, y[None] * 1.0, fold), (1 - y, y[None] * 1.0, fold)]
-    rows = [(head, sequence, k, auc) for _, head, sequence, k, auc in permutation_rows(KEY, draws)]
-    (t,) = permutation_tests([run(rows)])
+    (t,) = permutation_tests([run([(KEY.head, KEY.sequence, k, auc) for k, auc in enumerate((0.6, 1.0, 0.0, NAN))])])
     assert t.key == KEY
-    assert t.auc == pytest.approx(0.6)  # of ten patients in turn, 15 of 25 pairs are in order
+    assert t.auc == 0.6
     assert t.shuffled.tolist() == [1.0, 0.0]
     assert permutation_tests([run([])]) == []
+    assert permutation_tests([run([("logistic", "FLAIR", 0, NAN), ("logistic", "FLAIR", 1, 0.5)])]) == []
