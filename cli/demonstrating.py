@@ -9,7 +9,7 @@ from heads.training.train import Demonstration
 
 def write_demonstration(found: Demonstration, options: TrainOptions) -> None:
     """Write what was found into the folder `options.out`, and print it."""
-    from core.files import atomic_directory
+    from core.system.files import atomic_directory
     from core.tables import write_csv
     from evaluation.report.html import write_sections
     from evaluation.report.pages.leak_demo import headline, leak_table_lines, leakage_section, write_leak_json

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from cli.choosing import check_choices
 from cli.options import add_options, options_from
 from core import __version__
-from core.files import atomic_files
-from core.lock import file_lock
-from core.signals import exit_status, terminable
+from core.system.files import atomic_files
+from core.system.lock import file_lock
+from core.system.signals import exit_status, terminable
 from evaluation.audit.options import AuditOptions
 from evaluation.options import AuditedFile, ExplainOptions, Exports, Folders, NewPatientOptions, ReportOptions
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cli.options import add_options, options_from
 from core import __version__
-from core.signals import exit_status, terminable
+from core.system.signals import exit_status, terminable
 from features.backbones.registry import BackboneOptions, load_backbone
 from features.options import ExtractOptions
 

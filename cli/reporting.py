@@ -14,7 +14,7 @@ def report(
     """Write a report into `new`, which becomes `out`; what to print at the end."""
     from dataclasses import asdict
 
-    from core.provenance import provenance
+    from core.system.provenance import provenance
     from evaluation.api import evaluate, forget_figures, read_runs
     from evaluation.export.stamp import write_stamp
 
@@ -30,7 +30,7 @@ def report(
 
 def explain_scores(path: Path, options: ExplainOptions, argv: list[str] | None, new: Path, out: Path) -> str:
     """Write explain/ with a figure each, explain.json and .html into `new`, which becomes `out`; what to print at the end."""
-    from core.provenance import provenance
+    from core.system.provenance import provenance
     from evaluation.explain import explain, explanation_section
     from evaluation.read_run import read_run
     from evaluation.report.html import write_sections

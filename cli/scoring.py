@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def score(runs: Sequence[Path], options: NewPatientOptions, argv: list[str] | None, out: Path) -> None:
     """Fitted heads + other.h5 -> scores.csv, metrics where there are labels, and a submission where one is asked for."""
-    from core.provenance import provenance
+    from core.system.provenance import provenance
     from core.tables import write_csv
     from core.text import counted
     from evaluation.export.scores import score_rows, trained_sentence

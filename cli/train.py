@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from cli.options import add_options, options_from
 from core import __version__
-from core.lock import file_lock
-from core.signals import exit_status, terminable
+from core.system.lock import file_lock
+from core.system.signals import exit_status, terminable
 from heads.training.options import TrainOptions, head_parameters
 
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = asked(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from core.files import recover
+        from core.system.files import recover
 
         options.check()
         with file_lock(options.out) as notes:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from core.files import write_text
+from core.system.files import write_text
 
 
 def read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from core.files import atomic_files
 from core.leak import leak_sentence
-from core.lock import file_lock
 from core.metrics import METRICS
-from core.provenance import provenance
+from core.system.files import atomic_files
+from core.system.lock import file_lock
+from core.system.provenance import provenance
 from evaluation.options import ReportOptions
 from evaluation.read_run import Run, in_memory, read_run
 from evaluation.report.compose import Composed, compose
@@ -167,7 +167,7 @@ class Report:
         return pd.DataFrame(rows)
 
     def write(self, folder: Path, origin: Mapping[str, Any]) -> None:
-        """Write report.html, report.json and figures/ into a folder; `origin` : of the program, see `core.provenance`."""
+        """Write report.html, report.json and figures/ into a folder; `origin` : of the program, see `core.system.provenance`."""
         for drawing in [d for s in self.sections for d in s.drawings]:
             drawing.write(folder / "figures")
         write_report_json(folder / "report.json", self.context, self.verdict, self._composed.in_json, origin)

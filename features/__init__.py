@@ -6,20 +6,19 @@ extract("cohort/train", "train.h5")
 load("train.h5", "labels.csv").to_frame()
 """
 
-from importlib import import_module
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
+
+from core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from features.dataset import Dataset, load
     from features.extraction import Summary, extract
     from features.table import Table
 
-_MODULES = {"extract": "extraction", "Summary": "extraction", "load": "dataset", "Dataset": "dataset", "Table": "table"}
 __all__ = ["Dataset", "Summary", "Table", "extract", "load"]
-
-
-def __getattr__(name: str) -> object:
-    """The public names, imported when they are asked for."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {"extract": "extraction", "Summary": "extraction", "load": "dataset", "Dataset": "dataset", "Table": "table"},
+)

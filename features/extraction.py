@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core import __version__
 from core.ids import natural_key
-from core.lock import file_lock
+from core.system.lock import file_lock
 from core.text import some
 from features.backbones.registry import BackboneOptions, Embed, load_backbone
 from features.cache.isolated import try_to_open

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.files import file_sha256
 from core.ids import match_ids, natural_key
 from core.predictions import TABLE
+from core.system.files import file_sha256
 from core.tables import read_csv
 from features.cache.checks import checked
 from features.cache.isolated import try_to_open

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from heads.base import HEADS, Capabilities, Fitted, Head
@@ -13,21 +14,10 @@ if TYPE_CHECKING:
     from heads.training.run import Run
     from heads.training.train import train
 
-_HOMES = {
-    "HEADS": "base",
-    "Capabilities": "base",
-    "Fitted": "base",
-    "Head": "base",
-    "hyperparameter": "hyperparameters",
-    "cross_validate": "training.api",
-    "TrainOptions": "training.options",
-    "Run": "training.run",
-    "train": "training.train",
-}
 __all__ = [
-    "HEADS",
     "Capabilities",
     "Fitted",
+    "HEADS",
     "Head",
     "Run",
     "TrainOptions",
@@ -35,10 +25,17 @@ __all__ = [
     "hyperparameter",
     "train",
 ]
-
-
-def __getattr__(name: str) -> object:
-    """The public names, imported when they are asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'heads' has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "HEADS": "base",
+        "Capabilities": "base",
+        "Fitted": "base",
+        "Head": "base",
+        "hyperparameter": "hyperparameters",
+        "cross_validate": "training.api",
+        "TrainOptions": "training.options",
+        "Run": "training.run",
+        "train": "training.train",
+    },
+)

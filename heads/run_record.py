@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from core.leak import Leak, leak_sentence
-from core.provenance import PARTS
+from core.system.provenance import PARTS
 from heads.folds import Fold
 from heads.run_files import RUN_FORMAT, RUN_VERSION
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.files import atomic_directory
+from core.system.files import atomic_directory
 from core.tables import neutral
 from heads.bundle import Bundle, save_bundle
 from heads.crossfit import FoldScores, SliceRows

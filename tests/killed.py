@@ -29,8 +29,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from stand_ins import CheapEmbedder  # noqa: E402
 
-from core.files import recover  # noqa: E402
-from core.lock import file_lock  # noqa: E402
+from core.system.files import recover  # noqa: E402
+from core.system.lock import file_lock  # noqa: E402
 from features.extraction import extract  # noqa: E402
 from features.scans.find import find_scans  # noqa: E402
 from heads.bundle import Bundle  # noqa: E402
@@ -42,7 +42,7 @@ from heads.standardise import Standardiser  # noqa: E402
 PHASES = {
     "features.extraction:_extend": "looking", "features.scans.prepare:prepare_series": "decoding", "killed:Logged.__call__": "embedding",
     "features.cache.writer:write": "writing", "features.cache.parts:Parts.publish": "publishing", "shutil:rmtree": "clearing away",
-    "core.files:recover": "recovering", "heads.run_writer:write_run": "writing a run", "core.files:_sync": "syncing",
+    "core.system.files:recover": "recovering", "heads.run_writer:write_run": "writing a run", "core.system.files:_sync": "syncing",
 }  # fmt: skip
 
 

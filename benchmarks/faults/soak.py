@@ -227,7 +227,7 @@ class Soak:
 
     def forked(self, work: Callable[[], None], stop: signal.Signals | None = None, within: float = 0.0) -> int:
         """The exit status of some work in a fork, which is sent a signal at a random time within so many seconds."""
-        from core.signals import Terminated, terminable
+        from core.system.signals import Terminated, terminable
 
         start = time.monotonic()
         pid = os.fork()

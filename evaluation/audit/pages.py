@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.files import write_text
-from core.provenance import provenance
+from core.system.files import write_text
+from core.system.provenance import provenance
 from evaluation.audit.auditing import Audit
 from evaluation.audit.sections import alarms, sections_of, sentences
 from evaluation.report.html import write_sections

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.files import write_text
 from core.leak import leak_sentence
+from core.system.files import write_text
 from evaluation.report.context import ReportContext
 from evaluation.report.html import check_keys
 from evaluation.report.performance.pairs import better_said

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.files import write_text
 from core.leak import leak_sentence
+from core.system.files import write_text
 from core.text import number
 from evaluation.report.context import ReportContext
 from evaluation.report.section import Cell, Section, Sheet

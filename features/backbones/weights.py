@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from core.files import atomic_file
+from core.system.files import atomic_file
 
 Arrays = dict[str, NDArray[np.float32]]  # "block1_conv1/kernel" -> (3, 3, 3, 64) HWIO, ".../bias" -> (64,)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from core.ids import natural_key
-from core.lock import file_lock
+from core.system.lock import file_lock
 from features.cache.reader import Cache, Stored
 from features.cache.repair import loose_skipped, own_settings
 from features.cache.writer import write

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from core.lock import file_lock
+from core.system.lock import file_lock
 from core.text import some
 from features.cache.checks import layout
 from features.cache.isolated import try_to_open

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from core.files import recover
+from core.system.files import recover
 from features.cache.checks import verify
 from features.cache.merge import JOINED, joined, several
 from features.cache.reader import Cache, Stored

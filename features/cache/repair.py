@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.lock import file_lock
+from core.system.lock import file_lock
 from features.cache.checks import damage, layout
 from features.cache.isolated import try_to_open
 from features.cache.reader import Cache, Stored

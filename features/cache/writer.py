@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from core.files import atomic_file
 from core.ids import natural_key
+from core.system.files import atomic_file
 from features.cache.reader import Stored
 from features.cache.schema import (
     CHUNK_ROWS,

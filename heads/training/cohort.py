@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.files import file_sha256
+from core.system.files import file_sha256
 from features.copies.duplicates import Pair, duplicate_patients, group_patients
 from features.copies.fingerprint import Fingerprint, fingerprint
 from features.labels import Join, join, read_labels

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from core.predictions import Predictions, fused_name
-from core.provenance import provenance
+from core.system.provenance import provenance
 from features.acquisition import availability
 from features.copies.duplicates import describe
 from features.table import check_slices

@@ -23,7 +23,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.files.os.fsync", lambda _: None)
+    monkeypatch.setattr("core.system.files.os.fsync", lambda _: None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.leak import Leak
-from core.provenance import provenance
+from core.system.provenance import provenance
 from heads.folds import Fold
 from heads.run_record import FeaturesRecord, LabelsRecord, LooksRecord, PatientsRecord, RunRecord, TuningRecord
 

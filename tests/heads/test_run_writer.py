@@ -149,7 +149,7 @@ def test_a_failure_while_publishing_brings_the_old_run_back(tmp_path: Path, monk
             raise OSError("disk full")
         return rename(self, target)
 
-    monkeypatch.setattr("core.files._exchanged", lambda a, b: False)
+    monkeypatch.setattr("core.system.files._exchanged", lambda a, b: False)
     monkeypatch.setattr(run_writer.Path, "rename", unlucky)
     with pytest.raises(OSError, match="disk full"):
         write(tmp_path / "r", overwrite=True, score=0.9)

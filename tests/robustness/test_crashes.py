@@ -19,7 +19,7 @@ import pytest
 from cohort_material import make_cohort
 from stand_ins import CheapEmbedder
 
-from core.files import atomic_directory
+from core.system.files import atomic_directory
 from features.cache.checks import verify
 from features.cache.reader import Cache
 
@@ -151,7 +151,7 @@ def test_a_run_killed_while_it_is_written_leaves_the_old_one_or_the_new_one(tmp_
 
 
 def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
-    from core.files import recover
+    from core.system.files import recover
 
     (tmp_path / ".r.abcdefgh.old/r").mkdir(parents=True)  # where two folders cannot be exchanged
     (tmp_path / ".r.abcdefgh.old/r/run.json").write_text("{}")
@@ -165,7 +165,7 @@ def test_a_replacement_in_two_steps_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core import files
+    from core.system import files
 
     monkeypatch.setattr(files, "_exchanged", lambda a, b: False)
     for text in ("old", "new"):
@@ -176,7 +176,7 @@ def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path: Path, monkey
 
 # --- locks ---------------------------------------------------------------------------------------------
 
-HOLD = "import sys, time; from pathlib import Path; from core.lock import file_lock\nwith file_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = "import sys, time; from pathlib import Path; from core.system.lock import file_lock\nwith file_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_the_second_process_says_who_holds_the_output(
 
     import evaluate
     import train_head
-    from core.lock import file_lock
+    from core.system.lock import file_lock
     from features.extraction import extract
     from features.scans.find import find_scans
 
@@ -221,7 +221,7 @@ def test_the_second_process_says_who_holds_the_output(
 
 
 def test_without_flock_the_file_is_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from core import lock
+    from core.system import lock
 
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with lock.file_lock(tmp_path / "f.h5"):

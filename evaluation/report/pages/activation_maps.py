@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.files import write_text
 from core.question import LabelQuestion
+from core.system.files import write_text
 from core.text import counted, interval_text, number
 from evaluation.report.figures import Drawing, canvas, drawn
 from evaluation.report.section import Section, Sheet

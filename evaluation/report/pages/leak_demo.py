@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.files import write_text
+from core.system.files import write_text
 from core.text import number
 from evaluation.report.figures import BLUE, GREY, ORANGE, Drawing, canvas, drawn
 from evaluation.report.section import Cell, Section, Sheet

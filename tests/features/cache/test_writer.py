@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cache_material import SETTINGS, flip, rows
 
-from core.files import file_sha256
+from core.system.files import file_sha256
 from features.__main__ import main
 from features.cache.checks import checked, verify
 from features.cache.reader import Cache
@@ -177,7 +177,7 @@ def test_the_file_is_on_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch
         named.append((tmp_path / "a.h5").exists())
         fsync(handle)
 
-    monkeypatch.setattr("core.files.os.fsync", watched)
+    monkeypatch.setattr("core.system.files.os.fsync", watched)
     write(tmp_path / "a.h5", SETTINGS, [rows("1")])
     assert named == [False, True]
 

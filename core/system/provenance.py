@@ -48,7 +48,7 @@ def provenance(argv: list[str] | None = None) -> dict[str, Any]:
 
 def _commit() -> tuple[str | None, bool | None]:
     """The commit of the checkout that this file lies in, None outside one."""
-    here = Path(__file__).resolve().parent.parent
+    here = Path(__file__).resolve().parents[2]
 
     def git(*words: str) -> str | None:
         try:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from core.signals import Terminated, exit_status, terminable
+from core.system.signals import Terminated, exit_status, terminable
 
 
 class Last:

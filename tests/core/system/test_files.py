@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.files import atomic_files
+from core.system.files import atomic_files
 
 
 def content(folder: Path) -> dict[str, str]:

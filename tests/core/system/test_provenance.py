@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core import __version__, provenance
-from core.provenance import provenance as describe
+from core import __version__
+from core.system import provenance
+from core.system.provenance import provenance as describe
 
 
 def git(folder: Path, *words: str) -> str:
