@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from core.documents import Document
 from core.options import Option, default_of, options_of, required
 
 T = TypeVar("T")
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 def add_options(parser: argparse.ArgumentParser, *classes: type) -> None:
     """Add an argument for each field of the dataclasses; fields of one group stand together in the help."""
-    groups: dict[str, Any] = {"": parser}
+    groups: Document = {"": parser}
     there: set[str] = set()
     for cls in classes:
         for f, about in options_of(cls):
@@ -30,7 +31,7 @@ def _add(group: Any, name: str, about: Option, default: Any, required: bool) -> 
         group.add_argument(_flag(name, about), dest=name, action="store_true", help=about.words())
         return
     choices = about.allowed()
-    settings: dict[str, Any] = {"help": about.words(), "metavar": about.metavar, "default": default}
+    settings: Document = {"help": about.words(), "metavar": about.metavar, "default": default}
     if choices:
         settings["choices"] = tuple(choices)
     if about.parse is not None:

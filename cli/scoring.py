@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.documents import Document
 from evaluation.options import NewPatientOptions
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _metrics(
     out: Path,
     *,
     warning: str,
-    origin: dict[str, Any],
+    origin: Document,
     digest: str,
 ) -> str:
     """Write scores.json; what it says, as text."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.registry import Registry
 
 Scores = NDArray[np.float64]
-Aggregator = Callable[[Scores], Any]
+Aggregator = Callable[[Scores], Scores | np.float64]  # of one column, a number will do
 
 TOP = 5  # slices, for topk
 
@@ -20,39 +20,39 @@ AGGREGATORS: Registry[Aggregator] = Registry("aggregator")
 
 
 @AGGREGATORS.register("mean")
-def mean(s: Scores) -> Any:
+def mean(s: Scores) -> Scores:
     """The mean."""
-    return s.mean(axis=0)
+    return np.asarray(s.mean(axis=0))
 
 
 @AGGREGATORS.register("median")
-def median(s: Scores) -> Any:
+def median(s: Scores) -> Scores:
     """The median."""
-    return np.median(s, axis=0)
+    return np.asarray(np.median(s, axis=0))
 
 
 @AGGREGATORS.register("max")
-def highest(s: Scores) -> Any:
+def highest(s: Scores) -> Scores:
     """The highest."""
-    return s.max(axis=0)
+    return np.asarray(s.max(axis=0))
 
 
 @AGGREGATORS.register("topk")
-def top_mean(s: Scores) -> Any:
+def top_mean(s: Scores) -> Scores:
     """The mean of the `TOP` highest."""
-    return np.sort(s, axis=0)[-TOP:].mean(axis=0)
+    return np.asarray(np.sort(s, axis=0)[-TOP:].mean(axis=0))
 
 
 @AGGREGATORS.register("noisy-or")
-def noisy_or(s: Scores) -> Any:
+def noisy_or(s: Scores) -> Scores:
     """The probability that at least one slice is positive, were they independent."""
-    return -np.expm1(np.log1p(-_clipped(s)).sum(axis=0))
+    return np.asarray(-np.expm1(np.log1p(-_clipped(s)).sum(axis=0)))
 
 
 @AGGREGATORS.register("logit-mean")
-def logit_mean(s: Scores) -> Any:
+def logit_mean(s: Scores) -> Scores:
     """The probability of the mean log odds."""
-    return 1 / (1 + np.exp(-np.mean(np.log(_clipped(s)) - np.log1p(-_clipped(s)), axis=0)))
+    return np.asarray(1 / (1 + np.exp(-np.mean(np.log(_clipped(s)) - np.log1p(-_clipped(s)), axis=0))))
 
 
 def aggregate(scores: Scores, patient: NDArray[Any], how: str) -> list[tuple[str, float, int]]:

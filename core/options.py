@@ -8,6 +8,8 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.documents import Document
+
 
 @dataclass(frozen=True)
 class Option:
@@ -81,7 +83,7 @@ def check_choices(options: Any) -> None:
                 raise ValueError(f"--{f.name.replace('_', '-')} {one!r}; expected one of {', '.join(allowed)}")
 
 
-def as_json(options: Any) -> dict[str, Any]:
+def as_json(options: Any) -> Document:
     """The options of a dataclass as run.json keeps them: paths as texts, nested options flat."""
     return {f.name: _plain(getattr(options, f.name)) for f in dataclasses.fields(options)}
 

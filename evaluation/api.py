@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from core.documents import Known
 from core.leak import leak_sentence
 from core.metrics import METRICS
 from core.system.files import atomic_files
@@ -166,7 +167,7 @@ class Report:
                 rows.append({**s.key._asdict(), **row, "n_slices": int(s.n_slices[i])})
         return pd.DataFrame(rows)
 
-    def write(self, folder: Path, origin: Mapping[str, Any]) -> None:
+    def write(self, folder: Path, origin: Known) -> None:
         """Write report.html, report.json and figures/ into a folder; `origin` : of the program, see `core.system.provenance`."""
         for drawing in [d for s in self.sections for d in s.drawings]:
             drawing.write(folder / "figures")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Document
 from core.ids import match_ids
 from core.leak import leak_sentence
 from core.metrics import Array
@@ -30,7 +31,7 @@ Heads = dict[tuple[str, str], list[Bundle]]  # {(patient, sequence): the heads t
 class MapEmbedder(Protocol):
     """A network that gives its activations before pooling."""
 
-    settings: dict[str, Any]
+    settings: Document
     precision: str
 
     def maps(self, images: NDArray[np.uint8]) -> NDArray[np.floating]:

@@ -6,12 +6,13 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.documents import Document, Known
 from core.leak import Leak
 from core.predictions import Predictions, ResultKey, Score, Scored, matrix
 from core.tables import original
@@ -54,7 +55,7 @@ class Run:
 
     path: Path
     name: str
-    about: dict[str, Any]
+    about: Document
     scored: list[Scored]
     slices: list[Scored]
     curves: Rows
@@ -71,7 +72,7 @@ class Run:
         return Leak.from_json(self.about.get("leak"), self.about.get("leak_counts"))
 
 
-def is_table(about: Mapping[str, Any]) -> bool:
+def is_table(about: Known) -> bool:
     """Whether a run was trained on a table of features: patients and columns, neither scans nor slices."""
     return "table_columns" in about.get("features", {}).get("settings", {})
 
@@ -139,7 +140,7 @@ def _texts(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Rows:
     return [dict(zip(columns, map(str, row), strict=True)) for row in rows]
 
 
-def _read_about(path: Path) -> dict[str, Any]:
+def _read_about(path: Path) -> Document:
     """The content of run.json, once it is known to be that of a run. Raises ValueError that says what it is not."""
     file = path / RUN_FILE
     about = json.loads(file.read_text(encoding="utf-8"))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Document, Known
 from core.ids import match_ids, natural_key
 from core.predictions import TABLE
 from core.system.files import file_sha256
@@ -294,7 +295,7 @@ def concatenate(tables: Sequence[Table]) -> Table:
     )
 
 
-def selection(about: Mapping[str, Any]) -> dict[str, Any]:
+def selection(about: Known) -> Document:
     """What a fitted head was trained on of a sequence, as options of `load`; `about` : of its bundle."""
     return {"slices": about["slices"], "keep_blank": about["keep_blank"], "planes": about.get("planes")}
 

@@ -9,11 +9,11 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Document
 from core.text import some
 from heads.base import Arrays, Fitted, saved_as
 
@@ -29,7 +29,7 @@ class Bundle:
     may be 'chosen'."""
 
     fitted: Fitted
-    about: dict[str, Any]
+    about: Document
     fingerprint: Arrays = field(default_factory=dict)  # of its training patients; empty in older files
 
 
@@ -121,7 +121,7 @@ _FREE_SETTINGS = ("augment", "augment_seed", "dtype")
 _NOTED_SETTINGS = ("precision", "versions", "code_version")
 
 
-def check_features(about: dict[str, Any], settings: dict[str, Any], columns: list[str]) -> list[str]:
+def check_features(about: Document, settings: Document, columns: list[str]) -> list[str]:
     """Compare the features that a head was trained on with new ones.
 
     Parameters
@@ -157,7 +157,7 @@ def marked(bundles: Iterable[Bundle], arrays: Mapping[str, NDArray[np.generic]])
         yield replace(b, fingerprint=own)
 
 
-def check_disjoint(about: dict[str, Any], patients: Iterable[str], copies: Sequence[str] = ()) -> None:
+def check_disjoint(about: Document, patients: Iterable[str], copies: Sequence[str] = ()) -> None:
     """Refuse patients that a head is to score and was trained on.
 
     Parameters

@@ -251,7 +251,16 @@ def _fit_and_score(
     fitted, curve = _fit(head, sequence, Part(X, rows), y[rows], patient[rows], view[rows], own_seed, validation)
     kept = fitted if capabilities(head).linear else None
     scores = fitted.scores(Part(X, split.test))
-    return FoldScores(head.name, sequence, split.repeat, split.fold, split.test, scores, curve, kept)
+    return FoldScores(
+        head=head.name,
+        sequence=sequence,
+        repeat=split.repeat,
+        fold=split.fold,
+        rows=split.test,
+        scores=scores,
+        curve=curve,
+        fitted=kept,
+    )
 
 
 def _y(table: Rows, labels: Mapping[str, int]) -> NDArray[np.int_]:

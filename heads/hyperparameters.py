@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from core.documents import Document, Known
 from core.options import Option
 from heads.base import HEADS, Head
 
@@ -67,10 +68,12 @@ def hyperparameters(name: str) -> Iterator[Hyperparameter]:
             if option is not None and own:
                 option = dataclasses.replace(option, flag=f"--{name}-{f.name}".replace("_", "-"))
             dest = f"{name}_{f.name}" if own else f.name
-            yield Hyperparameter(name, f.name, dest, f.default, option, f.metadata["search"])
+            yield Hyperparameter(
+                head=name, field=f.name, dest=dest, default=f.default, option=option, search=f.metadata["search"]
+            )
 
 
-def make_head(name: str, values: Mapping[str, Any]) -> Head:
+def make_head(name: str, values: Known) -> Head:
     """A head with hyper-parameters.
 
     Parameters
@@ -88,6 +91,6 @@ def make_head(name: str, values: Mapping[str, Any]) -> Head:
     return make(**{k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()})
 
 
-def parameters_of(head: Head) -> dict[str, Any]:
+def parameters_of(head: Head) -> Document:
     """{field: value} of a head."""
     return {f.name: getattr(head, f.name) for f in dataclasses.fields(head) if f.name != "name"}  # type: ignore[arg-type]

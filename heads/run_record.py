@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from core.documents import Document, Known
 from core.leak import Leak, leak_sentence
 from core.system.provenance import PARTS
 from heads.folds import Fold
@@ -32,7 +33,7 @@ class FeaturesRecord:
 
     file: str
     digest: str
-    settings: Mapping[str, Any]
+    settings: Known
     skipped: Sequence[Mapping[str, str]] = ()
 
 
@@ -50,7 +51,7 @@ class TuningRecord:
 
     draws: int
     inner_folds: int
-    stand_ins: Sequence[Mapping[str, Any]] = ()
+    stand_ins: Sequence[Known] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class RunHeader:
     """
 
     run: str
-    arguments: Mapping[str, Any]
+    arguments: Known
     seed: int
     split_seed: int
     question: str
@@ -98,11 +99,11 @@ class RunHeader:
     leak: Leak | None
     features: FeaturesRecord
     labels: LabelsRecord
-    provenance: Mapping[str, Any]
+    provenance: Known
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Document:
         """The content of run.json, without digests of tables."""
-        out: dict[str, Any] = {"format": RUN_FORMAT, "format_version": RUN_VERSION}
+        out: Document = {"format": RUN_FORMAT, "format_version": RUN_VERSION}
         out |= {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in ("leak", "provenance")}
         out["leak"] = None if self.leak is None else leak_sentence(self.leak)
         if self.leak is not None:
@@ -128,15 +129,15 @@ class RunRecord(RunHeader):
 
     sequences: Sequence[str]
     shortcuts: str | None = None
-    availability: Mapping[str, Any] | None = None
+    availability: Known | None = None
     tuning: TuningRecord | None = None
     looks: LooksRecord | None = None
     folds: Sequence[Fold] = ()
-    duplicates: Mapping[str, Any] | None = None
+    duplicates: Known | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, about: Mapping[str, Any]) -> RunRecord:
+    def from_json(cls, about: Known) -> RunRecord:
         """The record of a run.json, also of an older version of the project.
 
         Parameters
@@ -181,7 +182,7 @@ _KINDS = (
 )
 
 
-def _values(about: Mapping[str, Any]) -> dict[str, Any]:
+def _values(about: Known) -> Document:
     """The fields of a `RunRecord` from what a run.json says."""
     looks, tuning = about.get("looks"), about.get("tuning")
     values = {f.name: about[f.name] for f in fields(RunRecord) if f.name in about}
@@ -202,7 +203,7 @@ def _values(about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _made(cls: type, values: Mapping[str, Any]) -> Any:
+def _made(cls: type, values: Known) -> Any:
     """A record of the values that it knows; a later version may say more."""
     return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
 

@@ -7,8 +7,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from core.documents import Known
 from core.system.files import atomic_directory
 from core.tables import neutral
 from heads.bundle import Bundle, save_bundle
@@ -79,7 +79,7 @@ def check_new(out: Path, *, overwrite: bool, what: str = "run", mark: str = RUN_
 
 def write_run(
     out: Path,
-    about: Mapping[str, Any],
+    about: Known,
     predictions: Iterable[Row],
     slices: Iterable[Row],
     curves: Iterable[Row],

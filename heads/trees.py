@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Known
+
 _PLACES = 200_000  # places of rows in trees that are kept at once
 
 
@@ -47,11 +49,11 @@ class Trees:
         return out
 
     @classmethod
-    def of_lightgbm(cls, model: Mapping[str, Any]) -> Trees:
+    def of_lightgbm(cls, model: Known) -> Trees:
         """What `Booster.dump_model` says of numerical columns without missing values."""
         nodes: list[tuple[int, float, int, int, float]] = []
 
-        def add(node: Mapping[str, Any]) -> int:
+        def add(node: Known) -> int:
             here = len(nodes)
             if "split_feature" not in node:
                 nodes.append((0, np.inf, here, here, node["leaf_value"]))

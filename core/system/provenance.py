@@ -7,9 +7,9 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from core import __version__
+from core.documents import Document
 
 LIBRARIES = ("tensorflow", "keras", "numpy", "h5py", "scikit-learn", "lightgbm", "joblib", "scipy")
 
@@ -17,7 +17,7 @@ LIBRARIES = ("tensorflow", "keras", "numpy", "h5py", "scikit-learn", "lightgbm",
 PARTS = ("code_version", "commit", "dirty", "python", "versions", "command")  # of what `provenance` gives
 
 
-def provenance(argv: list[str] | None = None) -> dict[str, Any]:
+def provenance(argv: list[str] | None = None) -> Document:
     """Where a result that is made now comes from.
 
     Parameters

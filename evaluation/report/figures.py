@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from core.documents import Document
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#2563a8", "#c2571a", "#6b7280"
 _STYLE: dict[Any, Any] = {
@@ -20,7 +25,7 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "text.parse_math": False,  # a $ in a name is a $
 }
-BLANK: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # behind text that crosses a line
+BLANK: Document = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # behind text that crosses a line
 
 
 @dataclass
@@ -58,7 +63,7 @@ def canvas(width: float, height: float, size: float = 9) -> Iterator[Any]:
         yield Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
-def drawn(fig: Any, name: str, title: str, alt: str) -> Drawing:
+def drawn(fig: Figure, name: str, title: str, alt: str) -> Drawing:
     """A matplotlib Figure as a `Drawing`; nothing is written.
 
     It is laid out once and drawn once for each format: `Figure.savefig` would draw everything twice.
@@ -72,7 +77,9 @@ def drawn(fig: Any, name: str, title: str, alt: str) -> Drawing:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    fig.get_layout_engine().execute(fig)
+    layout = fig.get_layout_engine()
+    assert layout is not None
+    layout.execute(fig)
     fig.set_layout_engine("none")
     image, text = io.BytesIO(), io.StringIO()
     pixels: Any = FigureCanvasAgg(fig)
@@ -82,7 +89,7 @@ def drawn(fig: Any, name: str, title: str, alt: str) -> Drawing:
     return Drawing(re.sub(r"[^\w+.-]", "_", name), title, alt, image.getvalue(), text.getvalue().encode())
 
 
-def save_figure(fig: Any, folder: Path, name: str, title: str, alt: str) -> Drawing:
+def save_figure(fig: Figure, folder: Path, name: str, title: str, alt: str) -> Drawing:
     """`drawn`, and written into `folder`."""
     drawing = drawn(fig, name, title, alt)
     drawing.write(folder)

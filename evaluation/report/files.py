@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from core.documents import Known
 from core.leak import leak_sentence
 from core.system.files import write_text
 from evaluation.report.context import ReportContext
@@ -22,7 +22,7 @@ def write_report_json(
     context: ReportContext,
     verdict: Sequence[str],
     sections: Sequence[Section],
-    provenance: Mapping[str, Any],
+    provenance: Known,
 ) -> None:
     """Everything that the report says, for programs.
 
@@ -55,7 +55,7 @@ def write_scores_json(
     verdict: Sequence[str],
     warning: str,
     digest: str,
-    provenance: Mapping[str, Any],
+    provenance: Known,
 ) -> None:
     """The metrics of fitted heads on new patients, for programs; `verdict` : what they mean in words."""
     content = {
@@ -70,5 +70,5 @@ def write_scores_json(
     _write(path, content)
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
+def _write(path: Path, content: Known) -> None:
     write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")

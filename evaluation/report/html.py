@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.documents import Known
 from core.leak import leak_sentence
 from core.system.files import write_text
 from core.text import number
@@ -30,7 +31,7 @@ def write_html(
     context: ReportContext,
     verdict: Sequence[str],
     sections: Sequence[Section],
-    provenance: Mapping[str, Any],
+    provenance: Known,
 ) -> None:
     """The report as one file that opens offline.
 
@@ -65,7 +66,7 @@ def write_sections(
     title: str,
     words: Sequence[str],
     sections: Sequence[Section],
-    provenance: Mapping[str, Any],
+    provenance: Known,
     warnings: Sequence[str] = (),
 ) -> None:
     """A page of its own in the style of the report: `warnings` and `words` lead, `sections` follow."""

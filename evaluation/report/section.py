@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.documents import Document
 from core.leak import Leak
 from core.predictions import ResultKey
 from core.registry import Registry
@@ -45,7 +46,7 @@ class Section:
     words: list[str]
     sheets: list[Sheet] = field(default_factory=list)
     drawings: list[Drawing] = field(default_factory=list)
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Document = field(default_factory=dict)
     folded: bool = False
     findings: list[str] = field(default_factory=list)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from core.documents import Document
 from core.metrics import METRICS, Array, Labels, confusion, fold_aucs, ones, youden_threshold
 from core.predictions import ResultKey, Scored
 from evaluation.statistics.curves import roc_and_pr
@@ -75,7 +76,7 @@ class Assessment:
         """Whether a class has too few patients for an interval, a p-value or a power line to mean anything; these are NaN then."""
         return self.smaller_class < FEW_PATIENTS
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Document:
         """For report.json; NaN becomes None."""
         return {f.name: without_nan(getattr(self, f.name)) for f in fields(self)}
 

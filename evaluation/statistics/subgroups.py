@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Known
 from core.metrics import auc, ones
 from core.predictions import Scored
 from evaluation.statistics.intervals import bootstrap_weights, percentile_interval
@@ -39,7 +39,7 @@ class Overlap:
     apart: list[tuple[SubgroupAuc, SubgroupAuc]]
 
 
-def strata(sequence: str, patients: Sequence[str], about: Mapping[str, Any]) -> dict[str, dict[str, NDArray[np.bool_]]]:
+def strata(sequence: str, patients: Sequence[str], about: Known) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """The strata of a result on `sequence`, a single one or a fusion of all.
 
     Who lacks several sequences is grouped by how many. Slice counts are cut at the tertiles of these patients; a fusion
@@ -71,7 +71,7 @@ def strata(sequence: str, patients: Sequence[str], about: Mapping[str, Any]) -> 
     return {f: {name: np.array(names[f]) == name for name in order[f]} for f in FACTORS}
 
 
-def present(there: Mapping[str, Any], sequences: Sequence[str], *, group: bool = False) -> str:
+def present(there: Known, sequences: Sequence[str], *, group: bool = False) -> str:
     """Which sequences a patient has, as the name of a stratum; `group` : several lacking ones are counted, not named."""
     lacking = [q for q in sequences if q not in there]
     if len(lacking) == len(sequences):
@@ -92,7 +92,7 @@ def _plane(planes: set[str]) -> str:
     return "several planes" if planes else "none"
 
 
-def subgroup_aucs(s: Scored, about: Mapping[str, Any], *, replicates: int, seed: int) -> list[SubgroupAuc]:
+def subgroup_aucs(s: Scored, about: Known, *, replicates: int, seed: int) -> list[SubgroupAuc]:
     """One result in each stratum; a factor of one stratum has none.
 
     Parameters

@@ -59,9 +59,12 @@ class Box:
     def joined(self, other: Box) -> Box:
         """The smallest box around both."""
         return Box(
-            min(self.top, other.top), max(self.bottom, other.bottom),
-            min(self.left, other.left), max(self.right, other.right), self.size,
-        )  # fmt: skip
+            min(self.top, other.top),
+            max(self.bottom, other.bottom),
+            min(self.left, other.left),
+            max(self.right, other.right),
+            self.size,
+        )
 
     @classmethod
     def frame(cls, size: int) -> Box:

@@ -11,11 +11,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Document
 from features.scans.find import Skipped
 from features.scans.slice import CODED_SLICE_COLUMNS, SLICE_COLUMNS, Columns
 
@@ -24,7 +24,7 @@ VERSION = 1
 CHUNK_ROWS = 256
 
 Vectors = NDArray[np.float32 | np.float16]
-Settings = dict[str, Any]  # texts and numbers, by the names of root attributes
+Settings = Document  # texts and numbers, by the names of root attributes
 
 # The columns of /rows: name -> dtype. Coded columns hold an index into /names/<column>.
 CODED = ("patient", "sequence", *CODED_SLICE_COLUMNS)

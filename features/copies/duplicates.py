@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.documents import Document
 from core.predictions import TABLE
 from features.copies.fingerprint import Fingerprint, Stored, fingerprint, from_arrays
 from features.copies.matching import near_copies
@@ -84,7 +85,7 @@ def sentences(pairs: Sequence[Pair]) -> dict[tuple[str, str], str]:
     return {names: ", ".join(parts) for names, parts in found.items()}
 
 
-def describe(pairs: Sequence[Pair], labels: Mapping[str, int]) -> dict[str, Any]:
+def describe(pairs: Sequence[Pair], labels: Mapping[str, int]) -> Document:
     """What run.json says: the test in words, the pairs, and those whose labels contradict each other."""
     conflicts = sorted({(p.a, p.b) for p in pairs if labels[p.a] != labels[p.b]})
     return {"test": TEST, "pairs": [asdict(p) for p in pairs], "conflicts": [list(names) for names in conflicts]}

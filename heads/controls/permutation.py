@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.aggregate import AGGREGATORS
+from core.aggregate import AGGREGATORS, Aggregator
 from core.metrics import mean_fold_auc
 from core.predictions import Predictions, fused_name
 from heads.base import BatchedHead, Head
@@ -17,7 +17,6 @@ from heads.controls.batched import HEADS_AT_ONCE, NoConvergenceError
 from heads.crossfit import Rows, patient_weights
 from heads.folds import Fold, fold_matrix
 
-Pool = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # (m, B) slice scores of a patient -> (B,)
 _SMALL = 100_000  # values of a table, below which products are slower on several threads
 
 
@@ -108,7 +107,7 @@ def shuffled(labels: Mapping[str, int], who: Mapping[str, str], rng: np.random.G
 
 
 def batched_scores(
-    head: BatchedHead, table: Rows, draws: Sequence[Draw], patients: Sequence[str], pool: Pool
+    head: BatchedHead, table: Rows, draws: Sequence[Draw], patients: Sequence[str], pool: Aggregator
 ) -> NDArray[np.float64]:
     """Out-of-fold scores of a head for every draw of labels and their folds.
 
@@ -153,7 +152,7 @@ def batched_scores(
             for i, rows in enumerate(rows_of):
                 if len(rows) and test[i].any():
                     tested = test[i]
-                    pooled = pool(scores[rows].astype(np.float64))
+                    pooled = np.asarray(pool(scores[rows].astype(np.float64)))
                     out[of_draw[tested], repeat[tested], i] = pooled[tested]
     return out
 

@@ -100,13 +100,6 @@ def compiled(optimizer: str, batch: int) -> tuple[Tensor, Tensor]:
     steps: dict[str, Callable[..., tuple[Tensor, Tensor, Tensor]]] = {"rmsprop": _rmsprop, "adam": _adam, "sgd": _sgd}
     step = steps[optimizer]
 
-    def losses_of(weights: Tensor, x: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
-            x = tf.nn.relu(tf.matmul(x, kernel) + bias)
-        z = (tf.matmul(x, weights[-2]) + weights[-1])[:, 0]  # the sigmoid is inside the loss
-        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)
-        return w * losses, w * tf.cast(tf.equal(z > 0, y > 0.5), tf.float32)
-
     def epoch(
         weights: Tensor,
         first: Tensor,
@@ -129,7 +122,7 @@ def compiled(optimizer: str, batch: int) -> tuple[Tensor, Tensor]:
             x, y_batch, w_batch = tf.gather(X, rows), tf.gather(y, rows), tf.where(there, tf.gather(w, rows), 0.0)
             with tf.GradientTape() as tape:
                 tape.watch(weights)
-                losses, hits = losses_of(weights, x, y_batch, w_batch)
+                losses, hits = _losses(weights, x, y_batch, w_batch)
                 loss = tf.reduce_sum(losses) / tf.cast(tf.minimum(batch, n - start), tf.float32)
             t = t + 1
             moved = [
@@ -143,10 +136,21 @@ def compiled(optimizer: str, batch: int) -> tuple[Tensor, Tensor]:
         return weights, first, second, t, total / tf.reduce_sum(w), right / tf.reduce_sum(w)
 
     def evaluate(weights: Tensor, X: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        losses, hits = losses_of(weights, X, y, w)
+        losses, hits = _losses(weights, X, y, w)
         return tf.reduce_sum(losses) / tf.reduce_sum(w), tf.reduce_sum(hits) / tf.reduce_sum(w)
 
     return tf.function(epoch, jit_compile=True), tf.function(evaluate, jit_compile=True)
+
+
+def _losses(weights: Tensor, x: Tensor, y: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted loss and weighted hits of each row."""
+    import tensorflow as tf
+
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        x = tf.nn.relu(tf.matmul(x, kernel) + bias)
+    z = (tf.matmul(x, weights[-2]) + weights[-1])[:, 0]  # the sigmoid is inside the loss
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=z)
+    return w * losses, w * tf.cast(tf.equal(z > 0, y > 0.5), tf.float32)
 
 
 # One step of each optimizer, as Keras makes it with its default settings: (weight, first slot, second slot).

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.documents import Document
 from core.predictions import CHOSEN, Prediction, Predictions
 from heads.bundle import Bundle
 from heads.crossfit import SliceRows
@@ -77,7 +78,7 @@ class Nested:
                     best_head=int(chosen and id(c) in best),
                 )
 
-    def stand_ins(self) -> list[dict[str, Any]]:
+    def stand_ins(self) -> list[Document]:
         """The scores that another configuration gave, since the patient lacks the chosen sequence."""
         return [
             {"head": head, "repeat": c.repeat, "fold": c.fold, "patient": p.patient, "sequence": p.sequence}
@@ -102,7 +103,7 @@ class Nested:
                     own = {"repeat": c.repeat, "fold": c.fold, "test_patients": tested}
                     yield Bundle(scores.fitted, self._about(head, configuration, **own))
 
-    def _about(self, head: str, c: Configuration, **own: Any) -> dict[str, Any]:
+    def _about(self, head: str, c: Configuration, **own: Any) -> Document:
         """The description of a chosen head in its file, with what was chosen of it."""
         return {
             **self.facts.about(head, CHOSEN),

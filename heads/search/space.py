@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from core.documents import Document
 from heads.base import Head
 from heads.hyperparameters import Search, parameters_of
 
@@ -100,7 +101,7 @@ def draw(
 
 def _drawn(head: Head, rng: np.random.Generator) -> Head:
     """The head with every hyper-parameter drawn that has a range, in the order of its fields."""
-    drawn: dict[str, Any] = {}
+    drawn: Document = {}
     for f in fields(head):  # type: ignore[arg-type]
         search: Search | None = f.metadata.get("search")
         if search is not None:

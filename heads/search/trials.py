@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from core.documents import Known
 from heads.run_files import PREDICTIONS, RUN_FILE
 from heads.run_record import LooksRecord
 
 
-def looks(out: Path, about: Mapping[str, Any], results: int) -> LooksRecord:
+def looks(out: Path, about: Known, results: int) -> LooksRecord:
     """How often the folds of these patients were looked at.
 
     Replacing a run does not undo that its figures were seen. A run of other patients or labels does not count, nor does the
@@ -37,7 +36,7 @@ def looks(out: Path, about: Mapping[str, Any], results: int) -> LooksRecord:
     return LooksRecord(results, earlier)
 
 
-def _origin(about: Mapping[str, Any]) -> str | float:
+def _origin(about: Known) -> str | float:
     """All that the figures of a run depend on, as one text; NaN, which equals nothing, where the code is not known."""
     if about.get("dirty") is not False:
         return float("nan")

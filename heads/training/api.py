@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from core.documents import Known
 from core.options import check_choices
 from core.predictions import TABLE
 from core.question import LabelQuestion
@@ -79,7 +80,7 @@ def cross_validate(
     return run_on(given, _cohort(data, labels, given, tell), tell)
 
 
-def _options(data: Dataset | Table, name: str, options: Mapping[str, Any]) -> TrainOptions:
+def _options(data: Dataset | Table, name: str, options: Known) -> TrainOptions:
     """The options of a run in memory; what is no option is a hyper-parameter."""
     if loading := [o for o in _OF_LOADING if o in options]:
         raise ValueError(f"{', '.join(loading)}: say it where the table is loaded, features.load(...)")

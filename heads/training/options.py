@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any
 
 from core.aggregate import AGGREGATORS
+from core.documents import Document, Known
 from core.options import as_json, at_least, option
 from heads.base import HEADS, Head, capabilities, check_heads
 from heads.hyperparameters import hyperparameters, make_head
@@ -136,7 +137,7 @@ class TrainOptions:
         group=VALIDATION,
     )
 
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Known = field(default_factory=dict)
 
     @property
     def head_names(self) -> list[str]:
@@ -155,7 +156,7 @@ class TrainOptions:
         """The heads of some names (without any: those to train) with their hyper-parameters, each once."""
         return [make_head(name, self.parameters) for name in dict.fromkeys(names or self.head_names)]
 
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> Document:
         """The options as run.json keeps them, those of the heads among the others."""
         given = as_json(self)
         parameters = {**as_json(head_parameters()()), **given.pop("parameters")}

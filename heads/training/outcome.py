@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from core.documents import Document, Known
 from core.leak import Leak, leak_sentence
 from core.predictions import Predictions
 from heads.base import Fitted, Head
@@ -31,13 +32,13 @@ class BundleFacts:
     keep_blank: bool
     planes: Sequence[str] | None
     aggregate: str
-    features: Mapping[str, Any]
+    features: Known
     table_columns: Sequence[str]
     label: str
     leak: Leak | None
     sequences: Sequence[str]
 
-    def about(self, head: str, sequence: str, **own: Any) -> dict[str, Any]:
+    def about(self, head: str, sequence: str, **own: Any) -> Document:
         """The description of a head in its file; a fused one names the sequences that it is made of."""
         return {
             "unit": self.unit,

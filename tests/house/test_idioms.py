@@ -17,11 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("core", "features", "heads", "evaluation", "cli")
 DOORS = ("extract_features.py", "train_head.py", "evaluate.py")
-HELD = (
-    "evaluation", "cli/auditing.py", "cli/choosing.py", "cli/evaluate.py", "cli/reporting.py", "cli/scoring.py", "benchmarks"
-)  # fmt: skip
-NOT_YET = ("core", "features", "heads", "cli", *DOORS)
-MOST_POSITIONALS, MOST_LINES, MOST_ANY = 5, 50, 530
+HELD = (*LAYERS, *DOORS, "benchmarks")
+MOST_POSITIONALS, MOST_LINES, MOST_ANY = 5, 50, 149
 
 
 def files(*places: str) -> list[Path]:
@@ -113,11 +110,6 @@ def test_banned_idioms_are_absent(place: str) -> None:
     assert {p.relative_to(ROOT).as_posix(): found for p in files(place) if (found := found_in(p))} == {}
 
 
-def test_every_file_is_held_or_known_not_to_be() -> None:
-    covered = {*files(*HELD), *files(*NOT_YET)}
-    assert sorted(set(files(*LAYERS, *DOORS)) - covered) == []
-
-
 @pytest.mark.parametrize(("code", "what"), [
     ("x = 's' * (n > 1)", "times a condition"),
     ("x = f'{a}' * bool(b)", "times a condition"),
@@ -155,6 +147,6 @@ if __name__ == "__main__":
     for name, n in sorted(words.items(), key=lambda item: -item[1]):
         print(f"{n:4} {name}")
     print(f"{sum(words.values()):4} in all")
-    for path in files(*NOT_YET) if "idioms" in sys.argv else []:
+    for path in files(*HELD) if "idioms" in sys.argv else []:
         for found in found_in(path):
             print(f"{path.relative_to(ROOT).as_posix()}: {found}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from core.documents import Document, Known
 from core.question import LabelQuestion
 from core.system.files import write_text
 from core.text import counted, interval_text, number
@@ -95,7 +96,7 @@ def drawing(e: Explanation) -> Drawing:
         return drawn(fig, f"{e.patient}-{e.head}-{e.sequence}", e.name, alt)
 
 
-def write_explanation(path: Path, section: Section, run: str, provenance: Mapping[str, Any]) -> None:
+def write_explanation(path: Path, section: Section, run: str, provenance: Known) -> None:
     """explain.json: what the figures show, for programs."""
     content = {
         "format": "mgmt-radiogenomics/explanation", "format_version": 1, "run": run, "words": section.words, **section.data,
@@ -139,7 +140,7 @@ def _short(slice_id: str) -> str:
     return PurePosixPath(source).stem if instance == "-1" else f"slice {instance}"
 
 
-def _data(e: Explanation) -> dict[str, Any]:
+def _data(e: Explanation) -> Document:
     shown = set(e.carrying())
     slices = [
         {"slice": s, "logit": z, "score": p, "map": m.tolist() if i in shown else None}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.documents import Document, Known
 from core.system.files import write_text
 from core.text import number
 from evaluation.report.figures import BLUE, GREY, ORANGE, Drawing, canvas, drawn
@@ -17,6 +18,9 @@ from evaluation.report.section import Cell, Section, Sheet
 from evaluation.statistics.assess import without_nan
 from evaluation.statistics.controls.leak_demo import SPLITS, Row, SplitVerdict, flag
 from evaluation.statistics.power import FEW_PATIENTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 POOLED = (
     "The AUC by fold is the one to read. Pooling ranks scores of different fold models together and is biased below 0.5 where "
@@ -125,7 +129,7 @@ def leak_table_lines(verdicts: Sequence[SplitVerdict]) -> list[str]:
     return lines
 
 
-def write_leak_json(path: Path, about: Mapping[str, Any], section: Section) -> None:
+def write_leak_json(path: Path, about: Known, section: Section) -> None:
     """leak.json: where the demonstration comes from, its verdicts, and what has been published."""
     origin = {k: v for k, v in about.items() if k not in ("run", "split", "fused", "leak")}
     content = {**origin, "format": "mgmt-radiogenomics/leak", "format_version": 1, **section.data}
@@ -164,7 +168,7 @@ def drawing(rows: Sequence[Row]) -> Drawing:
         return drawn(fig, "leak", "The same heads under both splits", alt)
 
 
-def _draw_verdict(ax: Any, v: SplitVerdict, rows: Sequence[Row], i: int) -> None:
+def _draw_verdict(ax: Axes, v: SplitVerdict, rows: Sequence[Row], i: int) -> None:
     """The i-th line of a panel."""
     key = (v.head, v.sequence, v.split, "patient", "shuffled")
     draws = [r.auc for r in rows if (r.head, r.sequence, r.split, r.level, r.labels) == key]
@@ -198,7 +202,7 @@ def _row(v: SplitVerdict) -> Sequence[Cell]:
     return name, v.true, v.mean, v.sd, v.optimism, v.pooled, both
 
 
-def _plain(v: SplitVerdict) -> dict[str, Any]:
+def _plain(v: SplitVerdict) -> Document:
     more = {"optimism": v.optimism, "inflated": v.inflated, "leaks": v.leaks, "sentence": split_sentence(v)}
-    plain: dict[str, Any] = without_nan(asdict(v) | more)
+    plain: Document = without_nan(asdict(v) | more)
     return plain

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.documents import Document
 from core.metrics import Array
 from core.predictions import Scored
 from core.text import number, range_text, signed_interval
@@ -19,6 +20,9 @@ from evaluation.report.words import unsaid
 from evaluation.statistics.calibration.decision_curve import DecisionCurve, decision_curve
 from evaluation.statistics.calibration.reliability import Calibration, calibrate, recalibrate
 from evaluation.statistics.power import few
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NOTHING = "No run here tested patients that its heads had not seen, so there is nothing to calibrate."
 MEANING = (
@@ -223,7 +227,7 @@ def _axis(window: tuple[float, float]) -> tuple[tuple[float, float], list[float]
     return (left - edge, right + edge), [left, (left + right) / 2, right]
 
 
-def _draw_reliability(ax: Any, calibration: Calibration, window: tuple[float, float]) -> None:
+def _draw_reliability(ax: Axes, calibration: Calibration, window: tuple[float, float]) -> None:
     score, share, low, high = (np.array([b[k] for b in calibration.bins]) for k in ("score", "share", "low", "high"))
     limits, ticks = _axis(window)
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
@@ -233,7 +237,7 @@ def _draw_reliability(ax: Any, calibration: Calibration, window: tuple[float, fl
     ax.tick_params(labelbottom=False)
 
 
-def _draw_scores(ax: Any, scored: Scored, window: tuple[float, float]) -> None:
+def _draw_scores(ax: Axes, scored: Scored, window: tuple[float, float]) -> None:
     """The scores of each label, as shares of it, so that a rare one can be seen."""
     left, right = window
     limits, ticks = _axis(window)
@@ -241,7 +245,14 @@ def _draw_scores(ax: Any, scored: Scored, window: tuple[float, float]) -> None:
         mine = scored.scores[:, scored.y == label]
         mine = mine[np.isfinite(mine)]
         weights = np.full(len(mine), 1 / max(1, len(mine)))
-        ax.hist(mine, np.linspace(left, right, 41), weights=weights, color=colour, alpha=0.65, label=f"label {label}")
+        ax.hist(
+            mine,
+            np.linspace(left, right, 41).tolist(),
+            weights=weights,
+            color=colour,
+            alpha=0.65,
+            label=f"label {label}",
+        )
     beyond = ((scored.scores < left) | (scored.scores > right)).any(axis=0).sum()
     outside = f" ({beyond} patients reach beyond)" if beyond else ""
     ax.set(xlim=limits, xlabel=f"Score{outside}", xticks=ticks, yticks=[])
@@ -249,7 +260,7 @@ def _draw_scores(ax: Any, scored: Scored, window: tuple[float, float]) -> None:
     ax.legend(fontsize=8, loc="upper center", ncols=2, handlelength=1)
 
 
-def _draw_decision(ax: Any, r: _Result, window: tuple[float, float]) -> None:
+def _draw_decision(ax: Axes, r: _Result, window: tuple[float, float]) -> None:
     curve, base = r.curve, r.calibration.n_positive / r.calibration.n_patients
     ax.axhline(0, color=GREY, lw=1, label="nobody")
     ax.plot(curve.thresholds, curve.treat_all, color=ORANGE, lw=1.2, ls="--", label="everybody")
@@ -275,8 +286,8 @@ def _window(points: Array) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def _data(r: _Result) -> dict[str, Any]:
-    curve: dict[str, Any] = {
+def _data(r: _Result) -> Document:
+    curve: Document = {
         k: getattr(r.curve, k).tolist() for k in ("thresholds", "net_benefit", "low", "high", "treat_all", "clear")
     }
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from evaluation.report.context import ReportContext
 from evaluation.report.figures import BLUE, GREY, ORANGE, Drawing, canvas, drawn
 from evaluation.report.section import Section, section
 from evaluation.statistics.assess import Assessment
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @section(order=60, in_json=False)
@@ -64,7 +67,7 @@ def panels(a: Assessment, scored: Scored) -> Drawing:
 
 
 def _draw_curve(
-    ax: Any, curve: Mapping[str, list[float]], names: tuple[str, str], baseline: tuple[list[float], list[float]]
+    ax: Axes, curve: Mapping[str, list[float]], names: tuple[str, str], baseline: tuple[list[float], list[float]]
 ) -> None:
     if curve:
         ax.fill_between(curve["grid"], curve["low"], curve["high"], color=BLUE, alpha=0.18, lw=0)
@@ -74,7 +77,7 @@ def _draw_curve(
     ax.set_box_aspect(1)
 
 
-def _draw_cells(ax: Any, a: Assessment) -> None:
+def _draw_cells(ax: Axes, a: Assessment) -> None:
     """The confusion matrix: rows are the labels, columns the calls."""
     c = a.confusion
     cells = np.array([[c["tn"], c["fp"]], [c["fn"], c["tp"]]])
@@ -88,7 +91,7 @@ def _draw_cells(ax: Any, a: Assessment) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _draw_histogram(ax: Any, scored: Scored) -> None:
+def _draw_histogram(ax: Axes, scored: Scored) -> None:
     """The scores of the first repeat by label, as shares, so that a small class can be seen beside a large one."""
     known = np.isfinite(scored.scores[0])
     for label, colour in ((0, GREY), (1, ORANGE)):
@@ -96,7 +99,7 @@ def _draw_histogram(ax: Any, scored: Scored) -> None:
         if len(mine):
             share = np.full(len(mine), 100 / len(mine))
             name = f"{label} (n = {len(mine)})"
-            ax.hist(mine, np.linspace(0, 1, 21), weights=share, color=colour, alpha=0.65, label=name)
+            ax.hist(mine, np.linspace(0, 1, 21).tolist(), weights=share, color=colour, alpha=0.65, label=name)
     ax.set(xlabel="Patient score", ylabel="% of the label's patients", xlim=(0, 1), title="Scores by label")
     ax.set_box_aspect(1)
     ax.set_ylim(top=1.35 * ax.get_ylim()[1])  # room for the legend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from evaluation.report.section import Cell, Section, Sheet, section
 from evaluation.statistics.controls.learning_curve import Line, Point, Trend, read_lines
 from evaluation.statistics.power import FEW_PATIENTS
 from heads.run_files import LEARNING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 METHOD = (
     "The test folds are the same at every size; training patients are added, never exchanged, and their share of positives is kept. Points are "
@@ -100,7 +103,7 @@ def drawing(run: str, lines: Sequence[Line]) -> Drawing:
         return drawn(fig, f"learning-{run}", f"{run}: learning curve", alt)
 
 
-def _draw_line(ax: Any, c: Line, k: int) -> None:
+def _draw_line(ax: Axes, c: Line, k: int) -> None:
     """The k-th head, a little to the side, so that intervals do not hide each other."""
     x = np.array([p.patients for p in c.points])
     y = np.array([p.auc for p in c.points])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from core.documents import Document
 from core.text import number
 from evaluation.report.context import ReportContext
 from evaluation.report.figures import BLUE, GREY, ORANGE, Drawing, canvas, drawn
@@ -83,7 +83,7 @@ def _drawing(found: Sequence[Stability], names: Sequence[str]) -> Drawing:
     """Every pair of repeats a mark: patients as dots, slices within a patient as rings."""
     with canvas(6.2, 1.1 + 0.3 * len(found)) as fig:
         ax = fig.subplots()
-        styles: list[tuple[str, list[list[float]], float, dict[str, Any]]] = [
+        styles: list[tuple[str, list[list[float]], float, Document]] = [
             ("patients", [f.patients for f in found], -0.12, {"color": BLUE, "alpha": 0.7})
         ]
         if any(f.within for f in found):
@@ -114,8 +114,8 @@ def _spread_said(s: Spread) -> str:
     return f"{number(s.mean, 2)} ({number(s.lowest, 2)} to {number(s.highest, 2)})"
 
 
-def _data(f: Stability) -> dict[str, Any]:
-    out: dict[str, Any] = {**f.key._asdict(), "repeats": f.n_repeats, "patients": f.n_patients}
+def _data(f: Stability) -> Document:
+    out: Document = {**f.key._asdict(), "repeats": f.n_repeats, "patients": f.n_patients}
     for name, values in (("patient_scores", f.patients), ("slice_scores", f.slices), ("within_patient", f.within)):
         s = spread(values)
         out[name] = None if math.isnan(s.mean) else {"mean": s.mean, "lowest": s.lowest, "highest": s.highest}

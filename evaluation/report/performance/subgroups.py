@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from core.documents import Document, Known
 from core.text import interval_text, some
 from evaluation.read_run import is_table
 from evaluation.report.context import ReportContext
@@ -34,7 +34,7 @@ def strata_section(context: ReportContext) -> Section | None:
         return None
     words: list[str] = []
     sheets: list[Sheet] = []
-    data: dict[str, Any] = {}
+    data: Document = {}
     known = [r for r in runs if r.about.get("availability") is not None and r.name not in context.leaks]
     sampling = {"replicates": context.options.replicates, "seed": context.options.seed}
     for run in known:
@@ -52,7 +52,7 @@ def strata_section(context: ReportContext) -> Section | None:
     return Section("strata", "Missing sequences, planes and slice counts", words, sheets, data={"runs": data})
 
 
-def _missing(about: Mapping[str, Any]) -> str:
+def _missing(about: Known) -> str:
     labels, sequences = about["patients"]["labels"], about["sequences"]
     there = {p: about["availability"].get(p, {}) for p in labels}
     lacking = {q: n for q in sequences if (n := sum(q not in t for t in there.values()))}
@@ -84,7 +84,7 @@ def _differences(found: Overlap) -> str:
     )
 
 
-def _availability(about: Mapping[str, Any], lead: str) -> list[Sheet]:
+def _availability(about: Known, lead: str) -> list[Sheet]:
     """Patients by sequences present, by plane, and quantiles of the slice count, of all labelled patients."""
     labels, sequences = about["patients"]["labels"], about["sequences"]
     there = {p: about["availability"].get(p, {}) for p in labels}
@@ -132,6 +132,6 @@ def _cell(found: SubgroupAuc) -> str:
     return interval_text(found.auc) if found.auc else "too few"
 
 
-def _data(found: SubgroupAuc) -> dict[str, Any]:
+def _data(found: SubgroupAuc) -> Document:
     names = ("head", "sequence", "factor", "stratum", "patients", "positive", "auc")
     return {name: getattr(found, name) for name in names}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
+from core.documents import Document
 from core.predictions import ResultKey
 from core.text import difference_text, interval_text, number, p_said
 from evaluation.read_run import is_table
@@ -151,7 +151,7 @@ def _drawings(audits: Sequence[AcquisitionAudit], *, several: bool) -> list[Draw
         return [drawn(fig, "shortcuts", "What the images add to how the scans were made", alt)]
 
 
-def _data(a: AcquisitionAudit) -> dict[str, Any]:
+def _data(a: AcquisitionAudit) -> Document:
     return {
         "best": a.best.head,
         "p_chance": a.p_chance,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from core.documents import Document
 from core.text import counted
 from evaluation.report.context import ReportContext
 from evaluation.report.section import Cell, Section, Sheet, section
@@ -28,7 +28,7 @@ def disjoint_section(context: ReportContext) -> Section:
     found = [copies_found(run) for run in context.runs]
     findings = [sentence for f in found for sentence in _alarms(f)]
     rows = [_row(f.run, s) for f in found for s in f.series]
-    data: dict[str, Any] = {
+    data: Document = {
         "findings": findings,
         "runs": {run.name: run.about.get("duplicates") for run in context.runs},
     }

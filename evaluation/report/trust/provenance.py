@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from core.documents import Known
 from evaluation.read_run import Run, is_table
 from evaluation.report.context import ReportContext
 from evaluation.report.section import Section, Sheet, section
@@ -17,25 +17,25 @@ def provenance_section(context: ReportContext) -> Section:
     return Section("provenance", "Where these figures come from", [], [_made_by(run) for run in context.runs])
 
 
-def made_by(provenance: Mapping[str, Any]) -> str:
+def made_by(provenance: Known) -> str:
     """The program that wrote a page, in a sentence."""
     return f"Made by: {command_line(provenance['command'])}; {code(provenance)}."
 
 
-def seeds(about: Mapping[str, Any]) -> str:
+def seeds(about: Known) -> str:
     """The seed of the heads, and that of the folds where it is another."""
     own = about.get("split_seed", about["seed"])
     return f"{about['seed']}" + (f" of the heads, {own} of the split" if own != about["seed"] else "")
 
 
-def code(about: Mapping[str, Any]) -> str:
+def code(about: Known) -> str:
     """Version and commit of the code, and whether files differed from it."""
     commit = f"commit {about['commit']}" if about["commit"] else "not a git checkout"
     dirty = " (with uncommitted changes)" if about["dirty"] else ""
     return f"code version {about['code_version']}, {commit}{dirty}"
 
 
-def libraries(about: Mapping[str, Any]) -> str:
+def libraries(about: Known) -> str:
     """Python and the libraries that were there, with their versions."""
     return ", ".join([f"Python {about['python']}", *(f"{k} {v}" for k, v in about["versions"].items() if v)])
 
@@ -45,7 +45,7 @@ def command_line(command: Sequence[str]) -> str:
     return shlex.join(["python", *command])
 
 
-def feature_settings(about: Mapping[str, Any]) -> str:
+def feature_settings(about: Known) -> str:
     """Backbone, weights and preprocessing of the features; of a table, its size."""
     settings = about["features"]["settings"]
     if is_table(about):

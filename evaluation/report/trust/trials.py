@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from core.documents import Document
 from core.text import counted, number, some
 from evaluation.neighbours import neighbours
 from evaluation.report.context import ReportContext
@@ -133,7 +133,7 @@ def _span(values: Sequence[object]) -> str:
     return " or ".join(sorted({str(v) for v in values}))
 
 
-def _data(looks: Looks) -> dict[str, Any]:
+def _data(looks: Looks) -> Document:
     names = ("question", "patients", "results", "replaced", "total")
     return {name: getattr(looks, name) for name in names}
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.aggregate import aggregate
+from core.documents import Known
 from core.metrics import Array, Labels, auc, ones
 
 TAIL = 0.025  # of clean demonstrations are called inflated, see flag
@@ -83,7 +84,7 @@ class SplitVerdict:
         return self.shared > 0 or self.inflated
 
 
-def measure(trials: Iterable[Any], tables: Mapping[str, Any], how: str) -> list[Row]:
+def measure(trials: Iterable[Any], tables: Known, how: str) -> list[Row]:
     """Two rows per trial, patients and slices.
 
     `trials` : objects with head, sequence, split, draw, labels {patient id: 0/1}, persons {patient id: who it is}, shared,
