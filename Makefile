@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test check docs lint clean
 
 demo: .venv/demo
 	test -f demo/cohort/train_labels.csv || rm -rf demo/cohort
@@ -14,6 +14,12 @@ demo: .venv/demo
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=term
+
+check: lint
+	$(BIN)/python -m pytest --numprocesses 2 -m "not slow and not robust"
+
+docs: .venv/dev
+	$(BIN)/python -m cli.reference
 
 lint: .venv/dev
 	$(BIN)/ruff check .

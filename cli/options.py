@@ -27,25 +27,23 @@ def add_options(parser: argparse.ArgumentParser, *classes: type) -> None:
 
 
 def _add(group: Any, name: str, about: Option, default: Any, required: bool) -> None:
+    settings: Document = {"dest": name, "help": about.words(), "required": required}
     if default is False:
-        group.add_argument(_flag(name, about), dest=name, action="store_true", help=about.words())
-        return
-    choices = about.allowed()
-    settings: Document = {"help": about.words(), "metavar": about.metavar, "default": default}
-    if choices:
-        settings["choices"] = tuple(choices)
-    if about.parse is not None:
-        settings["type"] = about.parse if isinstance(about.parse, type) else typed(about.parse)  # argparse knows int
-    if about.const is not None:
-        settings |= {"nargs": "?", "const": about.const}
-    if about.many:
-        settings["nargs"] = "+"
-    if about.positional:
-        group.add_argument(
-            name, **{**settings, "nargs": "*" if about.many and default == [] else settings.get("nargs")}
-        )
+        settings["action"] = "store_true"
     else:
-        group.add_argument(_flag(name, about), dest=name, required=required, **settings)
+        settings |= {"metavar": about.metavar, "default": default, "choices": tuple(about.allowed()) or None}
+        if about.parse is not None:
+            settings["type"] = (
+                about.parse if isinstance(about.parse, type) else typed(about.parse)
+            )  # argparse knows int
+        if about.const is not None:
+            settings |= {"nargs": "?", "const": about.const}
+        if about.many:
+            settings["nargs"] = "*" if about.positional and default == [] else "+"
+    if about.positional:
+        del settings["dest"], settings["required"]
+    action = group.add_argument(name if about.positional else _flag(name, about), **settings)
+    action.details = about.details  # for the page of all options
 
 
 def _flag(name: str, about: Option) -> str:

@@ -54,14 +54,10 @@ def _tables(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def _name(action: argparse.Action) -> str:
     names = action.option_strings or [str(action.metavar or action.dest)]
-    value = (
-        ""
-        if action.nargs == 0 or not action.option_strings
-        else f" {action.metavar or _choices(action) or action.dest.upper()}"
-    )
-    return ", ".join(f"`{name}{value}{' ...' if action.nargs in ('+', '*') else ''}`" for name in names).replace(
-        "|", "\\|"
-    )
+    takes_value = action.option_strings and action.nargs != 0
+    value = f" {action.metavar or _choices(action) or action.dest.upper()}" if takes_value else ""
+    more = " ..." if action.nargs in ("+", "*") else ""
+    return ", ".join(f"`{name}{value}{more}`" for name in names).replace("|", "\\|")
 
 
 def _choices(action: argparse.Action) -> str:
@@ -71,7 +67,7 @@ def _choices(action: argparse.Action) -> str:
 def _cell(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     text = (action.help or "") % {**vars(action), "prog": parser.prog}
     listed = f"; one of {', '.join(map(str, action.choices))}" if action.choices and action.metavar else ""
-    return f"{text}{listed}".replace("|", "\\|")
+    return getattr(action, "details", "") or f"{text}{listed}".replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Option:
     help : a sentence without a full stop, or a function that gives it when it is asked for; parse : text -> value, raises ValueError; choices : the values allowed, or a function
     that gives them when they are asked for, so that what is registered later is among them; many : several values;
     const : what the flag alone stands for; group : title of its part of the help; flag : where it is not `--name`
-    positional : given by its place, not by a flag
+    positional : given by its place, not by a flag; details : what docs/options.md says instead of the help, where that is more
     """
 
     help: str | Callable[[], str]
@@ -30,6 +30,7 @@ class Option:
     group: str = ""
     flag: str = ""
     positional: bool = False
+    details: str = ""
 
     def words(self) -> str:
         """The help."""

@@ -61,6 +61,7 @@ class Logistic:
         parse=above_zero,
         flag="--C",
         search=LogUniform(1e-4, 1),
+        details="inverse penalty of the logistic head, against a likelihood in which each patient counts once",
     )
 
     name: ClassVar[str] = "logistic"

@@ -30,13 +30,28 @@ class AuditOptions:
 
     predictions: Path
     splits: Sequence[Path] | None = option(
-        None, help="split files of CLAM or STAMP, or a list", parse=Path, many=True, metavar="SPLITS", group=GROUP
+        None,
+        help="split files of CLAM or STAMP, or a list",
+        parse=Path,
+        many=True,
+        metavar="SPLITS",
+        group=GROUP,
+        details="with `--audit`: who trained: CLAM's `splits_k.csv` (or `_bool.csv`), STAMP's `splits.json`, or a CSV with an id and fold or split",
     )
     slides: Path | None = option(
-        None, help="the patient of each slide, for ids of slides", parse=Path, metavar="TABLE.csv", group=GROUP
+        None,
+        help="the patient of each slide, for ids of slides",
+        parse=Path,
+        metavar="TABLE.csv",
+        group=GROUP,
+        details="with `--audit`: whose slides they are, such as CLAM's dataset CSV (`case_id`, `slide_id`) or STAMP's slide table (`PATIENT`, `FILENAME`)",
     )
     score_column: str | None = option(
-        None, help="score column (recognised: score, p_1, <label>_1, ...)", metavar="NAME", group=GROUP
+        None,
+        help="score column (recognised: score, p_1, <label>_1, ...)",
+        metavar="NAME",
+        group=GROUP,
+        details="with `--audit`: where the scores stand, if not in score, p_1, prob, `<label>_<positive>` or the like",
     )
     fold_column: str | None = option(
         None, help="column of folds (recognised: fold, split, set, subset)", metavar="NAME", group=GROUP

@@ -63,6 +63,7 @@ class TrainOptions:
         "join the sequences too: average scores, or concatenate pooled vectors",
         choices=("scores", "features"),
         group=TRAINED,
+        details="besides, join them: `scores` averages what a patient has, `features` concatenates pooled vectors (with `--unit patient`)",
     )
     slices: str = option(
         "all",
@@ -77,17 +78,38 @@ class TrainOptions:
         choices=PLANES,
         metavar="P",
         group=TRAINED,
+        details="only slices of these planes: axial, coronal, sagittal, or unknown; all by default. A patient without one is left out of that sequence",
     )
     keep_blank: bool = option(False, "train and score on blank slices too", group=TRAINED)
-    unit: str = option("slice", "rows of the heads (default: slice)", choices=("slice", "patient"), group=TRAINED)
+    unit: str = option(
+        "slice",
+        "rows of the heads (default: slice)",
+        choices=("slice", "patient"),
+        group=TRAINED,
+        details="heads on slices with scores aggregated (default), or on vectors pooled per patient",
+    )
     aggregate: str = option(
-        "mean", "slice scores to patient score (default: mean)", choices=AGGREGATORS.keys, group=TRAINED
+        "mean",
+        "slice scores to patient score (default: mean)",
+        choices=AGGREGATORS.keys,
+        group=TRAINED,
+        details="mean (default), median, max, topk (mean of the 5 highest), noisy-or, logit-mean",
     )
 
     split: str = option(
-        "patient", "slice is the notebook's split, which leaks", choices=("patient", "slice"), group=VALIDATION
+        "patient",
+        "slice is the notebook's split, which leaks",
+        choices=("patient", "slice"),
+        group=VALIDATION,
+        details="patient (default), or slice: the notebook's random 80/10/10, which leaks",
     )
-    folds: int | None = option(None, "default: 5", parse=at_least(2), group=VALIDATION)
+    folds: int | None = option(
+        None,
+        "default: 5",
+        parse=at_least(2),
+        group=VALIDATION,
+        details="5 and 2. What repeats disagree on tells how much of a head is noise of its training sample; with one repeat all of it is taken to be, and intervals are wider than need be",
+    )
     repeats: int | None = option(
         None, "default: 2, without which intervals are wider than need be", parse=at_least(1), group=VALIDATION
     )
@@ -99,7 +121,12 @@ class TrainOptions:
         group=VALIDATION,
     )
     split_file: Path | None = option(
-        None, "fixed folds: patient_id, fold and optionally repeat", parse=Path, metavar="CSV", group=VALIDATION
+        None,
+        "fixed folds: patient_id, fold and optionally repeat",
+        parse=Path,
+        metavar="CSV",
+        group=VALIDATION,
+        details="fixed folds: patient_id, fold and optionally repeat; copies of a patient that it puts apart are shouted",
     )
     seed: int = option(
         0, "of folds and heads (default: 0; the slice split has its own, 42)", parse=int, group=VALIDATION
@@ -117,16 +144,19 @@ class TrainOptions:
         parse=at_least(0),
         metavar="N",
         group=VALIDATION,
+        details="deal out the patients' labels anew N times and make folds, choices and fits again: p and the band of AUCs where there is nothing to find. By default 200 times for the logistic head alone (many fits at once, `heads/controls/batched.py`), and not with `--tune`; a number counts for every head and can take long; 0 for none",
     )
     learning_curve: bool = option(
         False,
         "besides, train on 25, 50 and 75 %% of the training patients: the logistic head, or those of --head but dense",
         group=VALIDATION,
+        details="besides, train on 25, 50 and 75 % of the training patients with the same test folds: the logistic head, or those of `--head` but dense (unless it is the only one). The fused average of `--fuse scores` has no curve",
     )
     no_shortcuts: bool = option(
         False,
         "leave out the heads on how the scans were made (slice count, plane, spacing ...), the baseline of the report",
         group=VALIDATION,
+        details="leave out the logistic and boosted heads on how the scans were made (slice count, plane, matrix, spacing, intensity window, brain fraction), which the report holds against the images",
     )
     demonstrate_leak: int | None = option(
         None,
@@ -135,6 +165,7 @@ class TrainOptions:
         const=20,
         metavar="DRAWS",
         group=VALIDATION,
+        details="make no run: the same heads under slice split and patient split, with the true labels and with DRAWS (20) shuffles of them, as a table, a figure and a verdict in `--out`. The logistic head alone unless `--head` says otherwise",
     )
 
     parameters: Known = field(default_factory=dict)
