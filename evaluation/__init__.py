@@ -11,4 +11,4 @@ if TYPE_CHECKING:
     from evaluation.read_run import Run
 
 __all__ = ["Report", "Run", "evaluate", "read_runs"]
-__getattr__ = lazy_names(__name__, {"Report": "api", "Run": "read_run", "evaluate": "api", "read_runs": "api"})
+__getattr__, __dir__ = lazy_names(__name__, {"Report": "api", "Run": "read_run", "evaluate": "api", "read_runs": "api"})

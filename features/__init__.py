@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from features.table import Table
 
 __all__ = ["Dataset", "Summary", "Table", "extract", "load"]
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {"extract": "extraction", "Summary": "extraction", "load": "dataset", "Dataset": "dataset", "Table": "table"},
 )

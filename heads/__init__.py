@@ -25,7 +25,7 @@ __all__ = [
     "hyperparameter",
     "train",
 ]
-__getattr__ = lazy_names(
+__getattr__, __dir__ = lazy_names(
     __name__,
     {
         "HEADS": "base",

@@ -8,4 +8,4 @@ from __future__ import annotations
 from core.lazy import lazy_names
 
 __all__ = ["Audit", "AuditOptions", "audit"]
-__getattr__ = lazy_names(__name__, {"audit": "auditing", "Audit": "auditing", "AuditOptions": "options"})
+__getattr__, __dir__ = lazy_names(__name__, {"audit": "auditing", "Audit": "auditing", "AuditOptions": "options"})

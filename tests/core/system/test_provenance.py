@@ -23,19 +23,19 @@ def git(folder: Path, *words: str) -> str:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository in which the module seems to lie."""
     root = tmp_path.resolve() / "repo"
-    (root / "features").mkdir(parents=True)
-    (root / "features/provenance.py").write_text("x")
+    (root / "core" / "system").mkdir(parents=True)
+    (root / "core/system/provenance.py").write_text("x")
     git(root, "init", "-q")
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "first")
-    monkeypatch.setattr(provenance, "__file__", str(root / "features/provenance.py"))
+    monkeypatch.setattr(provenance, "__file__", str(root / "core/system/provenance.py"))
     return root
 
 
 def test_a_clean_checkout_and_a_dirty_one(checkout: Path) -> None:
     found = describe([])
     assert (found["commit"], found["dirty"]) == (git(checkout, "rev-parse", "HEAD"), False)
-    (checkout / "features/provenance.py").write_text("changed")
+    (checkout / "core/system/provenance.py").write_text("changed")
     assert describe([])["dirty"] is True
 
 
@@ -47,7 +47,7 @@ def test_files_that_git_does_not_know_count_where_they_are_code(checkout: Path) 
 
 
 def test_outside_a_checkout_there_is_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner = checkout / "site-packages/features"
+    inner = checkout / "site-packages/core/system"
     inner.mkdir(parents=True)
     monkeypatch.setattr(provenance, "__file__", str(inner / "provenance.py"))
     assert (describe([])["commit"], describe([])["dirty"]) == (None, None)

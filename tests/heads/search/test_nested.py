@@ -154,7 +154,7 @@ def test_the_report_uses_thresholds_of_inner_folds(tuned: Path, run: Run, tmp_pa
     report = json.loads((out / "report.json").read_text())
     cuts = inner_thresholds(run)
     for result in (r for r in report["results"] if r["level"] == "patient"):
-        of_result = cuts[result["head"], "chosen"]
+        of_result = cuts[ResultKey(run.name, result["head"], "chosen")]
         assert result["thresholds"] == sorted(set(of_result.values()))
         scored = next(s for s in run.scored if s.head == result["head"])
         at = np.array([of_result[0, f] for f in scored.fold[0]])
