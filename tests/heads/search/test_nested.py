@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 import evaluate
 import train_head
+from core.predictions import ResultKey
 from evaluation.read_run import Run, read_run
 from evaluation.statistics.controls.multiplicity import inner_thresholds
 from features.cache.writer import write
