@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from core.system.files import recover
 
-        options.check()
+        options.check()  # before the lock, which makes the folder that the run is to lie in
         with file_lock(options.out) as notes:
             recover(options.out)
             for note in notes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from core.documents import Document
 class Option:
     """How a field is asked for on a command line.
 
-    help : a sentence without a full stop, or a function that gives it when it is asked for; parse : text -> value, raises ValueError; choices : the values allowed, or a function
-    that gives them when they are asked for, so that what is registered later is among them; many : several values;
-    const : what the flag alone stands for; group : title of its part of the help; flag : where it is not `--name`
+    help : a sentence without a full stop, or a function that gives it when it is asked for
+    parse : text -> value, raises ValueError
+    choices : the values allowed, or a function that gives them when they are asked for, so that what is registered later is
+    among them
+    many : several values; const : what the flag alone stands for; group : title of its part of the help
+    flag : where it is not `--name`
     positional : given by its place, not by a flag; details : what docs/options.md says instead of the help, where that is more
     """
 
@@ -75,17 +79,34 @@ def required(f: dataclasses.Field[Any]) -> bool:
 
 
 def check_choices(options: Any) -> None:
-    """Raise ValueError for a value that is none of the choices of its field, as a command line does."""
+    """Raise ValueError for a value that is none of the choices of its field, or out of its limits, as a command line does."""
     for f, about in options_of(type(options)):
         value, allowed = getattr(options, f.name), about.allowed()
-        given = value if about.many else [value]
-        for one in given if allowed and value is not None else ():
-            if one not in allowed:
-                raise ValueError(f"--{f.name.replace('_', '-')} {one!r}; expected one of {', '.join(allowed)}")
+        flag = about.flag or f"--{f.name.replace('_', '-')}"
+        if value is None:
+            continue
+        if about.many and (isinstance(value, str) or not isinstance(value, Iterable)):
+            raise ValueError(f"{flag} {value!r}; expected a list of values")
+        for one in value if about.many else [value]:
+            if allowed and one not in allowed:
+                raise ValueError(f"{flag} {one!r}; expected one of {', '.join(allowed)}")
+            _check_limits(flag, about, one)
+
+
+def _check_limits(flag: str, about: Option, value: Any) -> None:
+    """Hold a number or a text to what the command line reads; what a parser made of a text is no text any more."""
+    if about.parse is None or isinstance(about.parse, type):
+        return
+    if isinstance(value, bool) or not isinstance(value, Number | str):
+        return
+    try:
+        about.parse(str(value))
+    except ValueError as error:
+        raise ValueError(f"{flag}: {error}") from None
 
 
 def as_json(options: Any) -> Document:
-    """The options of a dataclass as run.json keeps them: paths as texts, nested options flat."""
+    """The options of a dataclass as run.json keeps them: paths as texts."""
     return {f.name: _plain(getattr(options, f.name)) for f in dataclasses.fields(options)}
 
 

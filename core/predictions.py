@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 import numpy as np
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from core.aggregate import aggregate
 from core.metrics import Array, Labels
-from core.tables import neutral, originals, read_csv, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,24 +144,6 @@ class Predictions(Sequence[Prediction]):
             )
             for r in records
         )
-
-    @classmethod
-    def read_csv(cls, path: Path) -> Predictions:
-        """What `write_csv` wrote, or a run's predictions.csv. Raises ValueError where it is no such table."""
-        header, rows = read_csv(path)
-        lacking = [c for c in Prediction._fields if c not in header]
-        if lacking:
-            raise ValueError(f"{str(path)!r} has no column {', '.join(lacking)}; expected a predictions.csv of a run")
-        columns = zip(*(cells for _, cells in rows), strict=True)
-        texts = {name: originals(column) for name, column in zip(header, columns, strict=True)}
-        try:
-            return cls.from_records({c: texts[c][i] for c in Prediction._fields} for i in range(len(rows)))
-        except ValueError as error:
-            raise ValueError(f"{str(path)!r} has a damaged table ({error})") from None
-
-    def write_csv(self, path: Path) -> None:
-        """Write the rows under their column names, under a temporary name first."""
-        write_csv(path, [Prediction._fields, *([neutral(cell) for cell in row] for row in self._rows)])
 
     @overload
     def __getitem__(self, index: int) -> Prediction: ...

@@ -51,8 +51,8 @@ class LabelQuestion:
 
         Parameters
         ----------
-        value : what `as_json` gave; or the sentence that `str` gives, which run.json holds. Of a sentence of another form, the
-            whole is the column, so that it reads as it was written.
+        value : what `as_json` gave, `question_parts` of run.json; or the sentence that `str` gives, which is all that runs of
+            before hold. Of a sentence of another form, the whole is the column, so that it reads as it was written.
         """
         if not isinstance(value, str):
             return cls(value["column"], value["positive"], value["negative"])

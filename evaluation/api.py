@@ -14,6 +14,7 @@ import numpy as np
 from core.documents import Known
 from core.leak import leak_sentence
 from core.metrics import METRICS
+from core.options import check_choices
 from core.system.files import atomic_files
 from core.system.lock import file_lock
 from core.system.provenance import provenance
@@ -57,7 +58,9 @@ def evaluate(runs: AnyRuns, **options: Any) -> Report:
     >>> print(report.summary())  # doctest: +SKIP
     >>> report.save("report")  # doctest: +SKIP
     """
-    context = ReportContext(read_runs(runs), ReportOptions(**options))
+    chosen = ReportOptions(**options)
+    check_choices(chosen)
+    context = ReportContext(read_runs(runs), chosen)
     return Report(context, compose(context))
 
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evaluation.read_run import RUN_FORMAT, Run
+from evaluation.read_run import Run
+from heads.run_files import RUN_FORMAT
 
 Asked = tuple[str, str]  # the question, and the digest of the file of labels
 

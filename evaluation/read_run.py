@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,19 +21,16 @@ from heads.run_files import (
     MAIN_TABLES,
     PREDICTIONS,
     RUN_FILE,
+    RUN_FORMAT,
     RUN_VERSION,
     SLICE_COLUMNS,
     SLICES,
 )
-from heads.run_files import RUN_FORMAT as RUN_FORMAT
-from heads.run_record import REQUIRED, RunRecord
-
-# which evaluation asks for here
+from heads.run_record import RunRecord
 
 if TYPE_CHECKING:
     from heads.training.run import Run as RunInMemory
 
-RUN_KEYS = REQUIRED
 Rows = list[dict[str, str]]
 
 
@@ -46,7 +42,7 @@ class Run:
     ----------
     path : the folder
     name : what the run goes by
-    about : content of run.json; `record` is the same with named fields
+    about : content of run.json
     scored : scores of patients, a matrix per result
     slices : scores of slices, a matrix per result
     curves : rows of curves.csv
@@ -60,11 +56,6 @@ class Run:
     slices: list[Scored]
     curves: Rows
     more: dict[str, Rows] = field(default_factory=dict)
-
-    @cached_property
-    def record(self) -> RunRecord:
-        """What run.json says, with named fields."""
-        return RunRecord.from_json(self.about)
 
     @property
     def leak(self) -> Leak | None:

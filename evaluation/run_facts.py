@@ -16,8 +16,8 @@ def leaks_of(runs: Sequence[Run]) -> dict[str, Leak]:
 
 
 def question_of(run: Run) -> LabelQuestion:
-    """What a run's labels stand for; of an older run the sentence that it kept."""
-    return LabelQuestion.from_json(run.about["question"])
+    """What a run's labels stand for; an older run kept a sentence alone."""
+    return LabelQuestion.from_json(run.about.get("question_parts") or run.about["question"])
 
 
 def has_random_weights(runs: Sequence[Run]) -> bool:

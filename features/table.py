@@ -100,6 +100,7 @@ class Source:
     settings: Settings
     digest: str  # of its content
     skipped: list[dict[str, str]] = field(default_factory=list)
+    in_memory: bool = False  # nobody read it: `path` is a name and no file
 
 
 def open_source(path: Path) -> Source:

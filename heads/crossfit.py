@@ -134,22 +134,30 @@ def cross_fit_and_refit(
 
 @dataclass(frozen=True)
 class _Task:
-    """One fit; own_process : its library keeps threads for a whole process."""
+    """One fit; own_process : its library keeps threads for a whole process; head, sequence : whose it is."""
 
     own_process: bool
+    head: str
+    sequence: str
     work: Callable[[], Any]
 
     def __call__(self) -> Any:
         """Fit, in a process of its own under limits of its own."""
-        with _strict() if self.own_process else nullcontext():
-            return self.work()
+        try:
+            with _strict() if self.own_process else nullcontext():
+                return self.work()
+        except Warning as warning:
+            raise ValueError(
+                f"{self.head} on {self.sequence}: the fit warns ({type(warning).__name__}: {warning}), so that its scores are not "
+                "to be relied on; change its hyper-parameters or leave the head out"
+            ) from warning
 
 
 def _refit_task(head: Head, t: Rows, labels: Mapping[str, int], seed: int) -> _Task:
     """A head on all rows of a table: gives (fitted, curve)."""
     own_seed = _seed(seed, head.name, t.sequence)
     work = partial(_fit, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, own_seed)
-    return _Task(capabilities(head).own_process, work)
+    return _Task(capabilities(head).own_process, head.name, t.sequence, work)
 
 
 def _fold_tasks(
@@ -163,6 +171,8 @@ def _fold_tasks(
     return [
         _Task(
             capabilities(head).own_process,
+            head.name,
+            t.sequence,
             partial(_fit_and_score, head, t.sequence, t.X, _y(t, labels), t.patient, t.view, split, seed),
         )
         for head in heads

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.documents import Document, Known
 from core.leak import Leak, leak_sentence
+from core.question import LabelQuestion
 from core.system.provenance import PARTS
 from heads.folds import Fold
 from heads.run_files import RUN_FORMAT, RUN_VERSION
@@ -80,7 +81,7 @@ class RunHeader:
     run : its name
     arguments : the options, {name: value}
     seed, split_seed : of heads, and of the folds
-    question : what label 1 and 0 stand for, in words
+    question : what label 1 and 0 stand for
     join : how ids of features and labels were joined, a line each
     fused : the sequence under which the fused result stands, None without one
     split : 'patient', 'slice' or 'file'
@@ -91,7 +92,7 @@ class RunHeader:
     arguments: Known
     seed: int
     split_seed: int
-    question: str
+    question: LabelQuestion
     join: Sequence[str]
     patients: PatientsRecord
     fused: str | None
@@ -104,7 +105,12 @@ class RunHeader:
     def as_json(self) -> Document:
         """The content of run.json, without digests of tables."""
         out: Document = {"format": RUN_FORMAT, "format_version": RUN_VERSION}
-        out |= {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in ("leak", "provenance")}
+        out |= {
+            f.name: _plain(getattr(self, f.name))
+            for f in fields(self)
+            if f.name not in ("question", "leak", "provenance")
+        }
+        out |= {"question": str(self.question), "question_parts": self.question.as_json()}
         out["leak"] = None if self.leak is None else leak_sentence(self.leak)
         if self.leak is not None:
             out["leak_counts"] = self.leak.as_json()
@@ -176,6 +182,7 @@ _KINDS = (
     ("leak_counts", dict, "an object"),
     ("leak", str, "a text"),
     ("question", str, "a text"),
+    ("question_parts", dict, "an object"),
     ("join", list, "a list"),
     ("sequences", list, "a list"),
     ("folds", list, "a list"),
@@ -189,6 +196,7 @@ def _values(about: Known) -> Document:
     return values | {
         "run": about.get("run", ""),
         "split_seed": about.get("split_seed", about["seed"]),
+        "question": LabelQuestion.from_json(about.get("question_parts") or about["question"] or ""),
         "leak": Leak.from_json(about["leak"], about.get("leak_counts")),
         "patients": _made(PatientsRecord, about["patients"] or {"labels": {}}),
         "features": _made(FeaturesRecord, about["features"] or {"file": "", "digest": "", "settings": {}}),

@@ -95,7 +95,7 @@ def write_run(
     ----------
     out : folder of the run
     about : content of run.json; where it has a `leak`, each table gets a warning column that says so
-    predictions, slices, curves : rows in the order of the columns in `heads.run_record`
+    predictions, slices, curves : rows in the order of the columns in `heads.run_files`
     bundles : the fitted heads for new patients
     more : further tables
     fold_heads : the linear heads of the folds

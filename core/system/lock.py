@@ -20,7 +20,7 @@ _NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 @contextmanager
 def file_lock(out: Path) -> Iterator[list[str]]:
-    """`with held(out) as notes:` this process alone writes `out`; notes tell of a lock that a dead process left.
+    """`with file_lock(out) as notes:` this process alone writes `out`; notes tell of a lock that a dead process left.
 
     Raises ValueError that names process and machine where another one holds it, or where no file can be made beside `out`.
     """

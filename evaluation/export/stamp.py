@@ -16,9 +16,9 @@ import numpy as np
 from core.leak import leak_sentence
 from core.metrics import THRESHOLD
 from core.predictions import Scored
-from core.question import LabelQuestion
 from core.tables import write_csv
 from evaluation.read_run import Run
+from evaluation.run_facts import question_of
 
 FILE = "patient-preds.csv"
 EXTRA_COLUMNS = ("fold",)  # beyond STAMP's, which passes over them
@@ -27,7 +27,7 @@ EXTRA_COLUMNS = ("fold",)  # beyond STAMP's, which passes over them
 def label_name(run: Run) -> str:
     """The name of the run's label column: the one that was asked for, else the one of its question."""
     named = run.about["arguments"].get("label_column")
-    return str(named or LabelQuestion.from_json(run.about["question"]).column)
+    return str(named or question_of(run).column)
 
 
 def stamp_rows(scored: Scored, repeat: int, label: str, warning: str = "") -> list[Sequence[object]]:

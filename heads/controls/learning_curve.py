@@ -35,9 +35,6 @@ class LearningRow(NamedTuple):
     auc: float | str
 
 
-LEARNING_COLUMNS = LearningRow._fields
-
-
 def learning_curve(
     run: str,
     heads: Sequence[Head],

@@ -177,8 +177,9 @@ def _try(
     splits = [replace(s, train=np.intersect1d(s.train, train)) for s in row_splits(inner, table.patient, table.view)]
     try:
         results = cross_fit([c.head], [table], labels, {table.sequence: splits}, seed=seed)
-    except (ValueError, Warning) as error:  # one class in training, or no convergence: such a draw is not chosen
-        return Trial(c, problem=str(error))
+    except ValueError as error:  # one class in training, or no convergence: such a draw is not chosen
+        warned = isinstance(error.__cause__, Warning)
+        return Trial(c, problem=str(error.__cause__ if warned else error))
     aucs: list[float] = []
     ys: list[int] = []
     scores: list[float] = []

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from core.documents import Known
-from core.options import check_choices
 from core.predictions import TABLE
 from core.question import LabelQuestion
 from features.dataset import Dataset
@@ -33,6 +32,12 @@ _OF_LOADING = (
     "negative",
     "skip_unlabelled",
 )
+_ELSEWHERE = {
+    "head": "say heads=[...]",
+    "features": "they are the first argument, what features.load(...) gives",
+    "out": "nothing is written yet; run.save(out) writes the run",
+    "overwrite": "nothing is written yet; run.save(out, overwrite=True) replaces a run",
+}
 
 
 def cross_validate(
@@ -55,7 +60,8 @@ def cross_validate(
     data : what `features.load` gives, or one table with its `labels`
     heads : names of registered heads; None for all of them
     labels : {patient: 0 or 1}, for a table alone; patients without one are left out
-    folds, repeats : of the patients, stratified by label; patients who share images stay in one fold
+    folds, repeats : of the patients, stratified by label; patients who share images stay in one fold. The default is 5 repeats
+        here and 2 with train_head.py
     seed : of folds and heads
     jobs : folds fitted at once; results do not depend on it
     name : of the run
@@ -75,7 +81,6 @@ def cross_validate(
     own = given.split == "slice" or given.split_file is not None  # these bring folds of their own
     given.folds, given.repeats = (None, None) if own else (folds, repeats)
     given.head, given.seed, given.jobs = heads, seed, jobs
-    check_choices(given)
     given.check()
     return run_on(given, _cohort(data, labels, given, tell), tell)
 
@@ -84,10 +89,14 @@ def _options(data: Dataset | Table, name: str, options: Known) -> TrainOptions:
     """The options of a run in memory; what is no option is a hyper-parameter."""
     if loading := [o for o in _OF_LOADING if o in options]:
         raise ValueError(f"{', '.join(loading)}: say it where the table is loaded, features.load(...)")
+    if elsewhere := [o for o in _ELSEWHERE if o in options]:
+        raise ValueError("; ".join(f"{o}: {_ELSEWHERE[o]}" for o in elsewhere))
     if "demonstrate_leak" in options:
         raise ValueError("demonstrate_leak makes no run; train_head.py --demonstrate-leak does it")
     known = {f.name for f in fields(TrainOptions)} - {"parameters"}
     path = Path(TABLE) if isinstance(data, Table) else data.source.path
+    if isinstance(options.get("split_file"), str):
+        options = {**options, "split_file": Path(options["split_file"])}
     return TrainOptions(
         features=path,
         labels=Path(),
@@ -102,9 +111,7 @@ def _cohort(data: Dataset | Table, labels: Mapping[str, int] | None, options: Tr
     if isinstance(data, Table):
         if labels is None:
             raise ValueError("a table has no labels; pass labels={patient: 0 or 1}, or what features.load gives")
-        join = Join(
-            LabelQuestion("label"), {p: labels[p] for p in dict.fromkeys(map(str, data.patient)) if p in labels}
-        )
+        join = Join(LabelQuestion("label"), _labels_of(data, labels))
         table = _with_columns(data)
         source, tables = _source(table), [table]
     else:
@@ -128,8 +135,21 @@ def _cohort(data: Dataset | Table, labels: Mapping[str, int] | None, options: Tr
         tables=trained,
         per_patient=per_patient,
     )
+    if cohort.has_scans and not source.path.exists():
+        raise ValueError(
+            f"the cache {str(source.path)!r} that the tables were loaded from is gone; put it back, or load another"
+        )
     compare_patients(cohort, whole, tell)
     return cohort
+
+
+def _labels_of(table: Table, labels: Mapping[str, int]) -> dict[str, int]:
+    """{patient: 0 or 1} of the patients of a table who have a label. Raises ValueError for any other value."""
+    known = {p: labels[p] for p in dict.fromkeys(map(str, table.patient)) if p in labels}
+    for patient, label in known.items():
+        if label not in (0, 1):
+            raise ValueError(f"patient {patient!r} has the label {label!r}; expected 0 or 1")
+    return {patient: int(label) for patient, label in known.items()}
 
 
 def _with_columns(table: Table) -> Table:
@@ -149,4 +169,5 @@ def _source(table: Table) -> Source:
         sequences=[table.sequence],
         settings={"table_columns": len(table.columns)} if table.columns else {},
         digest=digest.hexdigest(),
+        in_memory=True,
     )

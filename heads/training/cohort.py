@@ -51,6 +51,11 @@ class Cohort:
         return group_patients(self.pairs)
 
     @property
+    def has_scans(self) -> bool:
+        """Whether there is a cache to ask about scans: neither a table of patients nor a table in memory."""
+        return not self.source.is_csv and not self.source.in_memory
+
+    @property
     def features_record(self) -> FeaturesRecord:
         """The features, as run.json says it."""
         s = self.source
@@ -112,7 +117,7 @@ def compare_patients(cohort: Cohort, whole: Sequence[Table], tell: Tell) -> None
 def tuning_tables(options: TrainOptions, cohort: Cohort) -> dict[Key, Table]:
     """The tables to choose from, the default ones first; other slice selections only where rows are slices of a cache."""
     by_key = {Key(t.sequence, options.slices): t for t in cohort.tables}
-    if options.unit == "slice" and not cohort.source.is_csv and cohort.source.path.exists():
+    if options.unit == "slice" and cohort.has_scans:
         for sequence, slices in [(q, s) for s in SLICES if s != options.slices for q in cohort.sequences]:
             by_key[Key(sequence, slices)] = _load(options, cohort.source, sequence, slices, list(cohort.labels))
     return by_key

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
 from typing import Any
 
 from core.aggregate import AGGREGATORS
 from core.documents import Document, Known
-from core.options import as_json, at_least, option
+from core.options import as_json, at_least, check_choices, option
 from heads.base import HEADS, Head, capabilities, check_heads
 from heads.hyperparameters import hyperparameters, make_head
 
@@ -199,14 +199,19 @@ class TrainOptions:
 
         Raises
         ------
-        ValueError : two of them contradict each other, or a head is not known, not installed or could not be saved
+        ValueError : a value is not allowed, two of them contradict each other, or a head is not known, not installed or could
+            not be saved
         """
+        check_choices(self)
         _check_demonstration(self)
         _check_validation(self)
         check_heads(self.head_names)
         known = {h.dest for name in HEADS for h in hyperparameters(name)}
         if unknown := sorted(set(self.parameters) - known):
             raise ValueError(f"no head has {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
+        asked = head_parameters()
+        names = {f.name for f in fields(asked)}
+        check_choices(asked(**{k: v for k, v in self.parameters.items() if k in names}))
 
 
 def head_parameters() -> type:

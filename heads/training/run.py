@@ -134,4 +134,4 @@ class Run:
         ]
         warning = f"<p><strong>{escape(leak_sentence(self.leak))}</strong></p>" if self.leak else ""
         head = "<tr><th>head</th><th>sequence</th><th>patients</th><th>AUC by fold</th></tr>"
-        return f"<p>Run {escape(self.name)}: {escape(self.record.question)}</p>{warning}<table>{head}{''.join(rows)}</table>"
+        return f"<p>Run {escape(self.name)}: {escape(str(self.record.question))}</p>{warning}<table>{head}{''.join(rows)}</table>"

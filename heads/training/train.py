@@ -91,8 +91,7 @@ def fit_acquisition(work: Fit, tell: Tell) -> Predictions:
     """The scores of cheap heads that see no image, over the same folds; empty where there are no images or folds."""
     o, cohort = work.options, work.cohort
     heads = [h for h in work.heads if capabilities(h).cheap]
-    without_scans = cohort.source.is_csv or not cohort.source.path.exists()
-    if o.no_shortcuts or without_scans or o.split == "slice" or not heads:
+    if o.no_shortcuts or not cohort.has_scans or o.split == "slice" or not heads:
         return Predictions()
     table = acquisition_table(cohort.source, cohort.sequences, cohort.labels)
     tell(FittingAcquisition(len(heads) * len(work.plan.folds), [h.name for h in heads]))
@@ -109,13 +108,12 @@ def make_record(
 ) -> RunRecord:
     """What run.json says."""
     header = make_header(options, cohort, plan, argv)
-    without_scans = cohort.source.is_csv or not cohort.source.path.exists()
     found = describe(cohort.pairs, cohort.labels)
     return RunRecord(
         **{f.name: getattr(header, f.name) for f in fields(header)},
         sequences=cohort.sequences,
         shortcuts=baseline[0].sequence if baseline else None,
-        availability=None if without_scans else availability(cohort.source),
+        availability=availability(cohort.source) if cohort.has_scans else None,
         tuning=outcome.tuning(),
         folds=plan.folds,
         duplicates={**found, "separated": separated(plan.folds, cohort.groups)},
@@ -131,7 +129,7 @@ def make_header(options: TrainOptions, cohort: Cohort, plan: Plan | None, argv: 
         arguments=options.arguments(),
         seed=options.seed,
         split_seed=NOTEBOOK_SEED if options.split == "slice" else options.seed,
-        question=str(joined.question),
+        question=joined.question,
         join=join_lines(joined),
         patients=PatientsRecord(
             labels=joined.labels,

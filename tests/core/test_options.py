@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import evaluate
 import extract_features
 import train_head
 from core.options import above_zero, at_least
+from features.options import ExtractOptions
 
 
 @pytest.mark.parametrize("text", ["-1", "1", "2.5", "x", ""])
@@ -49,3 +52,8 @@ def test_the_doors_refuse_numbers_that_cannot_be_meant(door, arguments: list[str
     with pytest.raises(SystemExit):
         door.main(arguments)
     assert "expected a" in capsys.readouterr().err
+
+
+def test_python_holds_the_limits_of_the_command_line() -> None:
+    with pytest.raises(ValueError, match="--workers: expected a whole number of at least 0, got '-1'"):
+        ExtractOptions(cohort=[Path("c")], out=Path("x.h5"), workers=-1)

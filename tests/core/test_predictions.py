@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,25 +92,6 @@ def test_fusion_keeps_runs_and_repeats_apart() -> None:
     ]
     assert [p.score for p in fuse_scores([a, *others], ["FLAIR"])] == [0.1, 0.5, 0.9]
     assert fused_name(["FLAIR"]) == "mean(FLAIR)"
-
-
-def test_predictions_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
-    given = Predictions(
-        [prediction("FLAIR", "=1+1", 1 / 3), prediction("T2w", "'=a", 0.25), prediction("T2w", "ä,b", 0)]
-    )
-    given.write_csv(tmp_path / "p.csv")
-    assert Predictions.read_csv(tmp_path / "p.csv") == given
-    assert "'=1+1" in (tmp_path / "p.csv").read_text(), "no spreadsheet takes it for a formula"
-
-
-def test_a_file_that_holds_no_predictions_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "p.csv").write_text("run,head\nr,h\n")
-    with pytest.raises(ValueError, match="has no column sequence, repeat, .*; expected a predictions.csv"):
-        Predictions.read_csv(tmp_path / "p.csv")
-    Predictions([prediction("FLAIR", "a", 0.5)]).write_csv(tmp_path / "q.csv")
-    (tmp_path / "q.csv").write_text((tmp_path / "q.csv").read_text().replace("0.5", "high"))
-    with pytest.raises(ValueError, match=r"damaged table \(could not convert"):
-        Predictions.read_csv(tmp_path / "q.csv")
 
 
 def test_predictions_are_a_sequence_that_knows_its_results() -> None:

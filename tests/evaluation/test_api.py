@@ -115,6 +115,8 @@ def test_what_cannot_be_reported_is_refused(folder: Path) -> None:
         evaluate(folder / "nowhere")
     with pytest.raises(ValueError, match="threshold 'best'; expected one of 0.5, youden"):
         evaluate(folder / "one", threshold="best")
+    with pytest.raises(ValueError, match="--replicates: expected a whole number of at least 1, got '-3'"):
+        evaluate(folder / "one", replicates=-3)
 
 
 @pytest.fixture

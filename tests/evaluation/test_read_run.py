@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from core.predictions import Prediction, group_results
-from evaluation.read_run import RUN_KEYS, read_run
+from evaluation.read_run import read_run
+from heads.run_record import REQUIRED
 from heads.run_writer import write_run
 
-ABOUT = {**dict.fromkeys(RUN_KEYS), "format": "mgmt-radiogenomics/run", "format_version": 1, "seed": 0}
+ABOUT = {**dict.fromkeys(REQUIRED), "format": "mgmt-radiogenomics/run", "format_version": 1, "seed": 0}
 PREDICTIONS = [  # head, sequence, repeat, fold, patient, label, score, slices
     ("r", "h", "FLAIR", 0, 1, "b", 0, 1 / 3, 4),
     ("r", "h", "FLAIR", 1, 0, "b", 0, 0.25, 4),

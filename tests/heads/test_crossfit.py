@@ -214,7 +214,7 @@ def test_a_fit_that_warns_does_not_pass_unseen() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(RuntimeWarning, match="did not converge"):
+        with pytest.raises(ValueError, match=r"spy on FLAIR: the fit warns \(RuntimeWarning: did not converge\)"):
             spied(table(), splits_of(table()), Warner())
 
 

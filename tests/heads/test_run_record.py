@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.leak import Leak
+from core.question import LabelQuestion
 from core.system.provenance import provenance
 from heads.folds import Fold
 from heads.run_record import FeaturesRecord, LabelsRecord, LooksRecord, PatientsRecord, RunRecord, TuningRecord
@@ -17,7 +18,7 @@ RECORD = RunRecord(
     arguments={"head": ["logistic"], "C": 0.01},
     seed=3,
     split_seed=3,
-    question="MGMT_value 1 against 0",
+    question=LabelQuestion("MGMT_value"),
     join=["2 patients with label"],
     patients=PatientsRecord(labels={"a": 1, "b": 0}, missing_sequence={"FLAIR": []}),
     fused=None,
@@ -55,6 +56,17 @@ def test_a_leak_is_written_as_a_sentence_and_as_counts() -> None:
     del about["leak_counts"]
     assert RunRecord.from_json(about).leak == Leak(2, 3), "a run of before the counts"
     assert "leak_counts" not in written(RECORD)
+
+
+def test_a_question_is_written_as_a_sentence_and_in_parts() -> None:
+    asked = LabelQuestion("age 1 against 0 of", ">63", "the rest")  # its sentence reads as another question
+    about = written(replace(RECORD, question=asked))
+    assert about["question"] == "age 1 against 0 of >63 against the rest"
+    assert about["question_parts"] == {"column": "age 1 against 0 of", "positive": ">63", "negative": "the rest"}
+    assert RunRecord.from_json(about).question == asked
+    before = written(RECORD)
+    del before["question_parts"]
+    assert RunRecord.from_json(before).question == LabelQuestion("MGMT_value"), "a run of before the parts"
 
 
 def test_an_older_run_says_less() -> None:

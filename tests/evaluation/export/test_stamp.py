@@ -94,6 +94,12 @@ def test_the_name_of_the_label(question: Any, column: str | None, expected: str)
     assert label_name(a_run(question=question, column=column)) == expected
 
 
+def test_the_parts_of_a_question_go_before_its_sentence() -> None:
+    run = a_run(question="age 1 against 0 of >63 against the rest", column=None)
+    run.about["question_parts"] = {"column": "age 1 against 0 of", "positive": ">63", "negative": "the rest"}
+    assert label_name(run) == "age 1 against 0 of"
+
+
 def test_nothing_is_overwritten_or_mixed_up(tmp_path: Path) -> None:
     write_stamp(tmp_path, [a_run()])
     with pytest.raises(ValueError, match="run-logistic-T2w-repeat0' exists; delete it"):

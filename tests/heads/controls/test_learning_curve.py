@@ -10,10 +10,11 @@ from rows import Rows
 from sklearn.metrics import roc_auc_score
 
 from heads.boosted import Boosted
-from heads.controls.learning_curve import LEARNING_COLUMNS, SHARES, learning_curve, patient_auc, training_patients
+from heads.controls.learning_curve import SHARES, learning_curve, patient_auc, training_patients
 from heads.crossfit import FoldScores, cross_fit
 from heads.folds import Fold, patient_folds, row_splits
 from heads.logistic import Logistic
+from heads.run_files import LEARNING_COLUMNS
 
 LABELS = {f"{i:03}": int(i % 3 == 0) for i in range(60)}
 FOLDS = patient_folds(LABELS, folds=4, repeats=2, seed=0)[0]

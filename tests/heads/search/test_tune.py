@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -214,6 +215,15 @@ def test_what_cannot_be_fitted_is_not_chosen() -> None:
         ValueError, match=r"no configuration of logistic .* \(repeat 0, fold 0\); the first: .* one label"
     ):
         choices(tables, folds=FOLDS[:1])
+
+
+def test_a_configuration_that_warns_is_not_chosen_and_its_warning_is_kept() -> None:
+    class Warner(Means):
+        def fit(self, *_: Any, **__: Any) -> Any:
+            warnings.warn("did not converge", RuntimeWarning, stacklevel=1)
+
+    with pytest.raises(ValueError, match=r"no configuration of logistic .*; the first: did not converge$"):
+        choices({("FLAIR", "all"): rows("FLAIR", 0.5, 0)}, heads=(Warner(C=1.0),), folds=FOLDS[:1])
 
 
 def test_too_few_patients_for_inner_folds_are_said_clearly() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -134,13 +135,62 @@ def test_a_table_needs_labels_and_takes_hyper_parameters() -> None:
         ({"aggregate": "mode"}, "--aggregate 'mode'; expected one of mean"),
         ({"fuse": "features"}, "add --unit patient"),
         ({"sequence": ["T1w"]}, "no table of T1w; there are FLAIR, T2w"),
-        ({"folds": 1}, "expected at least 2 folds"),
-        ({"repeats": 0}, "expected at least 2 folds and 1 repeat"),
+        ({"folds": 1}, "--folds: expected a whole number of at least 2, got '1'"),
+        ({"repeats": 0}, "--repeats: expected a whole number of at least 1, got '0'"),
+        ({"head": ["logistic"]}, r"head: say heads="),
+        ({"out": "r"}, r"out: nothing is written yet; run.save\(out\)"),
+        ({"features": "f.h5"}, "features: they are the first argument"),
+        ({"overwrite": True}, r"overwrite: .*run.save\(out, overwrite=True\)"),
     ],
 )
 def test_what_is_no_option_is_said(files: tuple[Path, Path], options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cross_validate(load(*files), **{"heads": ["logistic"], **options})
+
+
+def in_memory_table() -> tuple[Table, dict[str, int]]:
+    """24 patients with 3 columns, and their labels."""
+    names = np.array([f"p{i:02d}" for i in range(24)], object)
+    X = np.random.default_rng(1).normal(size=(24, 3)).astype(np.float32)
+    return Table("radiomics", X, names, np.zeros(24, np.int16), names), {p: i % 2 for i, p in enumerate(names)}
+
+
+@pytest.mark.parametrize("label", [2, -1, 0.5, "1", None])
+def test_a_label_is_0_or_1(label: object) -> None:
+    table, labels = in_memory_table()
+    with pytest.raises(ValueError, match=f"patient 'p05' has the label {label!r}; expected 0 or 1"):
+        cross_validate(table, ["logistic"], labels={**labels, "p05": label})  # type: ignore[dict-item]
+
+
+def test_a_table_in_memory_asks_nothing_of_the_current_folder(tmp_path: Path, monkeypatch) -> None:
+    table, labels = in_memory_table()
+    slices = Table(
+        "radiomics", table.X, table.patient, table.view, table.slice_id, digest=np.array([b"%d" % i for i in range(24)])
+    )
+    monkeypatch.chdir(tmp_path)
+    given = {"labels": {p: np.int64(y) for p, y in labels.items()}, "repeats": 1, "permutations": 0}
+    first = cross_validate(slices, ["logistic"], **given)
+    (tmp_path / "table").write_text("no cache")
+    again = cross_validate(slices, ["logistic"], **given)
+    assert again.predictions == first.predictions and again.record.availability is None
+
+
+def test_a_loaded_cache_that_is_gone_is_said(files: tuple[Path, Path], tmp_path: Path) -> None:
+    cache = Path(shutil.copy(files[0], tmp_path / "f.h5"))
+    data = load(cache, files[1])
+    cache.unlink()
+    with pytest.raises(ValueError, match=r"f.h5' that the tables were loaded from is gone; put it back"):
+        cross_validate(data, ["logistic"], **OPTIONS)
+
+
+def test_a_split_file_may_be_a_text(tmp_path: Path) -> None:
+    table, labels = in_memory_table()
+    (tmp_path / "x.csv").write_text("patient_id,fold\n" + "".join(f"{p},{i // 2 % 3}\n" for i, p in enumerate(labels)))
+    given = {"labels": labels, "permutations": 0}
+    text = cross_validate(table, ["logistic"], split_file=str(tmp_path / "x.csv"), **given)
+    path = cross_validate(table, ["logistic"], split_file=tmp_path / "x.csv", **given)
+    assert text.predictions == path.predictions and text.record.split == "file"
+    assert {p.patient_id: p.fold for p in text.predictions} == {p: i // 2 % 3 for i, p in enumerate(labels)}
 
 
 def test_leaks_and_predictions_are_values() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cli.train import asked
@@ -65,13 +66,25 @@ def test_which_heads_are_trained_where(given: dict, trained: list[str], curve: l
         ({"tune": 3, "fuse": "scores"}, "it takes no --split slice or --fuse scores"),
         ({"learning_curve": True, "tune": 3}, "it takes no --split slice, --tune or --demonstrate-leak"),
         ({"split_file": Path("x"), "repeats": 3}, "it takes no --folds or --repeats"),
-        ({"head": ["svm"]}, "unknown head 'svm'; expected one of dense, logistic, boosted"),
+        ({"head": ["svm"]}, "--head 'svm'; expected one of dense, logistic, boosted"),
+        ({"split": "slcie"}, "--split 'slcie'; expected one of patient, slice"),
+        ({"head": "logistic"}, "--head 'logistic'; expected a list of values"),
+        ({"tune": -2}, "--tune: expected a whole number of at least 1, got '-2'"),
+        ({"permutations": -5}, "--permutations: expected a whole number of at least 0, got '-5'"),
+        ({"jobs": 0}, "--jobs: expected a whole number of at least 1, got '0'"),
+        ({"parameters": {"C": "a"}}, "--C: expected a number above 0, got 'a'"),
+        ({"parameters": {"C": -1}}, "--C: expected a number above 0, got '-1'"),
+        ({"parameters": {"hidden": (8, 0)}}, "--hidden: expected a whole number of at least 1, got '0'"),
         ({"parameters": {"trees": 3}}, "no head has trees; expected some of C, batch_size"),
     ],
 )
 def test_contradictions_are_said(given: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         options(**given).check()
+
+
+def test_values_within_the_limits_pass() -> None:
+    options(permutations=0, tune=None, jobs=1, parameters={"C": np.float64(1e-5), "hidden": [8, 4]}).check()
 
 
 def test_every_option_is_explained() -> None:

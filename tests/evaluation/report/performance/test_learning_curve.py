@@ -15,8 +15,7 @@ import evaluate
 import train_head
 from evaluation.read_run import Run
 from evaluation.report.performance.learning_curve import learning_section, learning_sections
-from heads.controls.learning_curve import LEARNING_COLUMNS
-from heads.run_files import LEARNING
+from heads.run_files import LEARNING, LEARNING_COLUMNS
 
 
 def rows(gain: float, *, heads: tuple[str, ...] = ("logistic",), sequences: tuple[str, ...] = ("FLAIR",)) -> list:
