@@ -101,9 +101,10 @@ class Cache:
 
     def _dataset(self, name: str) -> h5py.Dataset:
         """A table of the file. Raises ValueError where it lacks."""
-        if name not in self.file:
-            raise ValueError(f"{str(self.path)!r} is a damaged cache (it has no /{name}); extract it again")
-        return self.file[name]
+        try:
+            return self.file[name]
+        except KeyError:
+            raise ValueError(f"{str(self.path)!r} is a damaged cache (it has no /{name}); extract it again") from None
 
     def features(self, rows: slice = slice(None)) -> Vectors:
         """/features[rows], (m, d) of the stored dtype."""
