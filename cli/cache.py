@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.system.signals import exit_status, terminable
 from core.text import printable
 
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+@terminable()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb.
 
@@ -63,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0 if all is well, 1 for a damaged cache, 2 for wrong input
+    0 if all is well, 1 for a damaged cache, 2 for wrong input, 128 and the number of the signal that stopped it
     """
     args = parser().parse_args(argv)
     verbs = {
@@ -82,6 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"python -m features: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stop:
+        print("python -m features: stopped; run the same command again", file=sys.stderr)
+        return exit_status(stop)
     print("\n".join(map(printable, lines)))
     return 0
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import argparse
 
-NEW_PATIENTS_ONLY = ("labels", "head", "sequence", "submission", "sample", "missing_score", "allow_trained")
-SUBMISSION_ONLY = ("sample", "missing_score")
-AUDIT_ONLY = ("splits", "slides", "score_column", "fold_column")
+from core.options import options_of
+from evaluation.audit.options import AuditOptions
+from evaluation.options import AUDIT, NewCache, OneResult, Submission
+
+NEW_PATIENTS_ONLY = [f.name for c in (NewCache, OneResult, Submission) for f, _ in options_of(c) if f.name != "cache"]
+SUBMISSION_ONLY = [f.name for f, _ in options_of(Submission) if f.name not in ("submission", "allow_trained")]
+AUDIT_ONLY = [f.name for f, about in options_of(AuditOptions) if about.group == AUDIT]
 
 
-def check_choices(args: argparse.Namespace) -> None:
+def check_combination(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other, with a ValueError."""
+    from evaluation.api import check_out  # numpy takes a while, and --help needs none
+
     if not args.runs and not args.audit:
         raise ValueError("no runs; name the folders that train_head.py wrote, or --audit somebody else's predictions")
     _check_audit(args)
     _check_explain(args)
     _check_new_patients(args)
-    if (args.out / "run.json").exists():
-        raise ValueError(f"--out {args.out} is a run; reports go to a folder of their own")
-    if args.out.exists() and not args.out.is_dir():
-        raise ValueError(f"--out {args.out} is a file; expected a folder")
+    check_out(args.out)
 
 
 def _check_audit(args: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cli.choosing import check_choices
+from cli.choosing import check_combination
 from cli.options import add_options, options_from
 from core import __version__
 from core.system.files import atomic_files
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        check_choices(args)
+        check_combination(args)
         with file_lock(args.out):
             run(args, list(argv) if argv is not None else None)
     except (ValueError, OSError) as error:
@@ -52,9 +52,9 @@ def run(args: argparse.Namespace, given: list[str] | None) -> None:
         return
     with atomic_files(args.out) as new:
         if args.audit:
-            from cli.auditing import audit
+            from cli.auditing import audit_options, run_audit
 
-            said = audit(args, given, new)
+            said = run_audit(audit_options(args), given, new, args.out)
         elif args.explain:
             from cli.reporting import explain_scores
 

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         check_cache(options.out)
         scans = find_cohort(options)
-        embed = load_backbone(options.backbone, BackboneOptions.of(options))
+        embed = load_backbone(options.backbone, BackboneOptions.of(options, print))
         print("\n".join([network_line(options.backbone, embed), *precision_lines(options.precision, embed)]))
         bar = partial(tqdm, mininterval=0.5 if sys.stderr.isatty() else 20)
         summary = extract_scans(scans, embed, options, progress=bar)

@@ -10,7 +10,7 @@ PLACE = Path(__file__).resolve().parent.parent / "docs" / "options.md"
 HEAD = """# Options
 
 Made by `make docs` from the options themselves; a test holds it to them. In Python the same options are the fields of
-`ExtractOptions`, `TrainOptions` and `EvaluateOptions`, with `_` for `-`.
+`ExtractOptions`, `TrainOptions`, `ReportOptions`, `NewPatientOptions`, `AuditOptions` and `ExplainOptions`, with `_` for `-`.
 """
 
 

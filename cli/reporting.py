@@ -38,7 +38,7 @@ def explain_scores(path: Path, options: ExplainOptions, argv: list[str] | None, 
 
     run = read_run(path)
     explanations = []
-    for found in explain(run, options):
+    for found in explain(run, options, print):
         print("\n".join(found.notes), end="\n" if found.notes else "")
         explanations.append(found.explanation)
     section = explanation_section(run, explanations, replicates=options.replicates, seed=options.seed)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cli.words.copies import copies_lines
 from core.text import some
-from features.copies.duplicates import lines
 from heads.folds import FewerFolds
 from heads.training.events import (
     Compared,
@@ -38,7 +38,7 @@ def words(event: Event) -> str:
         case WithoutSlices(sequence, patients):
             return f"  {sequence}: no usable slice in {len(patients)} patients: {some(patients)}"
         case Compared(pairs, labels, seconds, of_rows):
-            return "\n".join(lines(pairs, labels, seconds, of_rows=of_rows))
+            return "\n".join(copies_lines(pairs, labels, seconds, of_rows=of_rows))
         case FewerFolds(asked, used, grouped):
             kind = "groups of patients who share images" if grouped else "patients"
             return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import shutil
 from collections.abc import Sequence
+from dataclasses import fields
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +15,6 @@ import numpy as np
 from core.documents import Known
 from core.leak import leak_sentence
 from core.metrics import METRICS
-from core.options import check_choices
 from core.system.files import atomic_files
 from core.system.lock import file_lock
 from core.system.provenance import provenance
@@ -26,6 +26,7 @@ from evaluation.report.context import ReportContext
 from evaluation.report.files import write_report_json
 from evaluation.report.html import write_html
 from evaluation.report.section import Section
+from heads.run_files import RUN_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ def evaluate(runs: AnyRuns, **options: Any) -> Report:
 
     Raises
     ------
-    ValueError : a folder holds no run, a run is given twice, or an option has no such value
+    ValueError : there are no runs, a folder holds no run, a run is given twice, or there is no such option or value
 
     Examples
     --------
@@ -58,18 +59,21 @@ def evaluate(runs: AnyRuns, **options: Any) -> Report:
     >>> print(report.summary())  # doctest: +SKIP
     >>> report.save("report")  # doctest: +SKIP
     """
-    chosen = ReportOptions(**options)
-    check_choices(chosen)
-    context = ReportContext(read_runs(runs), chosen)
+    known = [f.name for f in fields(ReportOptions)]
+    if unknown := [name for name in options if name not in known]:
+        raise ValueError(f"{', '.join(unknown)}: no option of a report; the options are {', '.join(known)}")
+    context = ReportContext(read_runs(runs), ReportOptions(**options))
     return Report(context, compose(context))
 
 
 def read_runs(runs: AnyRuns) -> list[Run]:
     """Runs from their folders; runs in memory, and runs that were read already, are taken as they are.
 
-    Two folders of one name go by their paths. Raises ValueError where one is no run, or is given twice.
+    Two folders of one name go by their paths. Raises ValueError where there are none, one is no run, or one is given twice.
     """
     given = [runs] if isinstance(runs, Path | str) or not isinstance(runs, Sequence) else list(runs)
+    if not given:
+        raise ValueError("no runs; give what heads.cross_validate gave, or folders that train_head.py wrote")
     names = [Path(r).name for r in given if isinstance(r, Path | str)]
     out = []
     for r in given:
@@ -190,11 +194,10 @@ class Report:
 
         Raises
         ------
-        ValueError : another process is writing there, or the folder is a run
+        ValueError : another process is writing there, the folder is a run, or it is a file
         """
         out = Path(folder)
-        if (out / "run.json").exists():
-            raise ValueError(f"{str(out)!r} is a run; reports go to a folder of their own")
+        check_out(out)
         with file_lock(out), atomic_files(out) as new:
             self.write(new, provenance([]))
             forget_figures(out)
@@ -204,6 +207,14 @@ class Report:
         """For notebooks: the verdict, and the results as a table."""
         words = "".join(f"<p>{html.escape(w)}</p>" for w in self.verdict)
         return f"{words}{self.results.to_html(index=False, float_format='{:.3f}'.format)}"
+
+
+def check_out(out: Path) -> None:
+    """Raise ValueError where what is to become a folder of results is a run, or a file."""
+    if (out / RUN_FILE).exists():
+        raise ValueError(f"--out {out} is a run; reports go to a folder of their own")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out} is a file; expected a folder")
 
 
 def forget_figures(out: Path) -> None:

@@ -20,6 +20,7 @@ from evaluation.report.section import Section
 from evaluation.run_facts import question_of
 from evaluation.statistics.activation_maps import Explanation, activation_map, check_scores, known_scores
 from evaluation.statistics.assess import assess
+from features.backbones.registry import Say, silent
 from features.reload import check_ids, find_series, images_of, load_embedder, tolerance
 from features.table import named_sequences, selection
 from heads.bundle import Bundle, check_features, load_bundle
@@ -67,12 +68,13 @@ def named_patients(run: Run, names: Sequence[str]) -> list[str]:
     return list(named)
 
 
-def explain(run: Run, options: ExplainOptions) -> Iterator[Explained]:
+def explain(run: Run, options: ExplainOptions, say: Say = silent) -> Iterator[Explained]:
     """The out-of-fold scores of some patients, explained one after another.
 
     Parameters
     ----------
     run : of which the linear heads of the folds were kept; options : patients, cohort, and on demand head, sequence, weights
+    say : is called with what the user should know of the weights
 
     Yields
     ------
@@ -80,14 +82,17 @@ def explain(run: Run, options: ExplainOptions) -> Iterator[Explained]:
 
     Raises
     ------
-    ValueError : a patient is not of the run, no linear head held the patient back, or cohort and run do not belong together
+    ValueError : patients or cohort are not given, a patient is not of the run, no linear head held the patient back, or cohort and run do not belong together
     """
-    assert options.explain and options.cohort is not None
+    if not options.explain or options.cohort is None:
+        raise ValueError(
+            "nothing to explain; give ExplainOptions explain=[patients] and cohort=the folder of their images"
+        )
     patients = named_patients(run, options.explain)
     settings = run.about["features"]["settings"]
     chosen = explaining_heads(run, patients, head=options.head, sequence=options.sequence)
     series = find_series(options.cohort, patients, sorted({q for _, q in chosen}))
-    embed: MapEmbedder = load_embedder(settings, options.weights)
+    embed: MapEmbedder = load_embedder(settings, options.weights, say)
     for (patient, sequence), own in chosen.items():
         if (patient, sequence) not in series:
             raise ValueError(f"the cohort {options.cohort} has no {sequence} of {patient!r}, and {run.name} has")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evaluation.read_run import Run
-from heads.run_files import RUN_FORMAT
+from heads.run_files import RUN_FILE, RUN_FORMAT
 
 Asked = tuple[str, str]  # the question, and the digest of the file of labels
 
@@ -26,15 +26,15 @@ def neighbours(runs: Sequence[Run]) -> list[str]:
     -------
     Names, without those of the runs themselves.
     """
-    given = {run.path.resolve() for run in runs if (run.path / "run.json").exists()}
+    given = {run.path.resolve() for run in runs if (run.path / RUN_FILE).exists()}
     asked = {_asked(run.about) for run in runs} - {None}
     folders = sorted({path.parent for path in given})
-    return [path.name for folder in folders for path in _beside(folder, given) if _read(path / "run.json") in asked]
+    return [path.name for folder in folders for path in _beside(folder, given) if _read(path / RUN_FILE) in asked]
 
 
 def _beside(folder: Path, given: set[Path]) -> Iterator[Path]:
     try:
-        files = sorted(folder.glob("[!.]*/run.json"))
+        files = sorted(folder.glob(f"[!.]*/{RUN_FILE}"))
     except OSError:
         return
     yield from (f.parent for f in files if f.parent.resolve() not in given)

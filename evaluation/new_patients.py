@@ -75,8 +75,9 @@ class ExternalResults:
 
 
 def read_new_patients(options: NewPatientOptions) -> NewPatients:
-    """Open the features, and join the labels where there are any. Raises ValueError where a file is not as expected."""
-    assert options.cache is not None
+    """Open the features, and join the labels where there are any. Raises ValueError where there is no cache, or a file is not as expected."""
+    if options.cache is None:
+        raise ValueError("no features of new patients; give NewPatientOptions cache=the file that holds them")
     source = open_source(options.cache)
     if not options.labels:
         return NewPatients(source)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.options import at_least, option
+from core.options import at_least, check_choices, option
 
 THRESHOLDS = ("0.5", "youden")
 RECALIBRATIONS = ("none", "platt", "isotonic")
@@ -51,13 +51,9 @@ class ReportOptions(Sampling):
     )
 
     def __post_init__(self) -> None:
-        """Check the choices, which the command line checks by itself."""
-        for name, value, allowed in (
-            ("threshold", self.threshold, THRESHOLDS),
-            ("recalibrate", self.recalibrate, RECALIBRATIONS),
-        ):
-            if value not in allowed:
-                raise ValueError(f"{name} {value!r}; expected one of {', '.join(allowed)}")
+        """Check the choices, which the command line checks by itself; a threshold of 0.5 may be a number."""
+        object.__setattr__(self, "threshold", str(self.threshold))
+        check_choices(self)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from core import __version__
 from core.ids import natural_key
 from core.system.lock import file_lock
 from core.text import some
-from features.backbones.registry import BackboneOptions, Embed, load_backbone
+from features.backbones.registry import BackboneOptions, Embed, Say, load_backbone, silent
 from features.cache.isolated import try_to_open
 from features.cache.parts import Parts
 from features.cache.reader import Cache
@@ -93,6 +93,7 @@ def extract(
     embed: Embed | None = None,
     progress: bool | MakeBar = False,
     skip_blank_and_equal: bool = True,
+    say: Say = silent,
     **options: Any,
 ) -> Summary:
     """Extract what is missing from the cache `out`, or make it.
@@ -108,6 +109,7 @@ def extract(
     embed : what turns (n, s, s) uint8 into (n, d) float32; by default the `backbone` of the options
     progress : True for a bar, in a notebook too; or tqdm, or something called like it
     skip_blank_and_equal : embed equal images of a series once, and the all-black image once
+    say : is called with what the user should know of the network's weights; silent by default
     **options : fields of `ExtractOptions`, the flags of extract_features.py: sequence, plane, normalize, workers ...
 
     Returns
@@ -124,7 +126,7 @@ def extract(
     check_cache(chosen.out)
     scans = cohort if isinstance(cohort, Scans) else find_cohort(chosen)
     if embed is None:
-        embed = load_backbone(chosen.backbone, BackboneOptions.of(chosen))
+        embed = load_backbone(chosen.backbone, BackboneOptions.of(chosen, say))
     return extract_scans(scans, embed, chosen, progress=progress, skip_blank_and_equal=skip_blank_and_equal)
 
 

@@ -41,9 +41,7 @@ class ExtractOptions:
         details="8-bit mapping: by the percentiles of the series (default) or of the slice, or `none`: by the full range of the stored type. 8-bit files are taken as they are",
     )
     resize: str = option("pad", "pad to a square in millimetres, or stretch (default: pad)", choices=("pad", "stretch"))
-    backbone: str = option(
-        "vgg16", _backbones, details="vgg16 (default), vgg19, resnet50, densenet121, efficientnetv2b0"
-    )
+    backbone: str = option("vgg16", _backbones)
     weights: str = option(
         "imagenet",
         "default: imagenet, verified by digest",

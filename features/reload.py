@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.backbones.registry import ASKED_AS, BackboneOptions, Maps, load_maps
+from features.backbones.registry import ASKED_AS, BackboneOptions, Maps, Say, load_maps, silent
 from features.cache.merge import several
 from features.cache.schema import Settings
 from features.scans.find import Series, find_scans
@@ -72,8 +72,9 @@ def check_ids(ids: Sequence[str], known: Sequence[str], cohort: Path) -> None:
         )
 
 
-def load_embedder(settings: Settings, weights: str | None = None) -> Maps:
-    """The network that made the features of `settings`; `weights` : a file, where ImageNet weights are not simply found.
+def load_embedder(settings: Settings, weights: str | None = None, say: Say = silent) -> Maps:
+    """The network that made the features of `settings`; `weights` : a file, where ImageNet weights are not simply found;
+    `say` : is called with what the user should know of them.
 
     Raises ValueError where they were made with weights of the user's own and none are given.
     """
@@ -84,6 +85,7 @@ def load_embedder(settings: Settings, weights: str | None = None) -> Maps:
         weights=weights or settings["weights"],
         preprocess=settings["preprocess"],
         precision=ASKED_AS.get(found[0], found[0]) if len(found) == 1 else "float32",
+        say=say,
     )
     return load_maps(settings, options)
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from core.options import option
 from evaluation.audit.files.columns import Named
-
-GROUP = "somebody else's predictions"
+from evaluation.options import AUDIT, Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditOptions:
+class AuditOptions(Sampling):
     """The options of an audit.
 
-    Those without an `option` are flags that other commands of the same door have too, which adds them once.
+    Those without an `option` of their own are flags that other commands of the same door have too, which adds them once.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ class AuditOptions:
         parse=Path,
         many=True,
         metavar="SPLITS",
-        group=GROUP,
+        group=AUDIT,
         details="with `--audit`: who trained: CLAM's `splits_k.csv` (or `_bool.csv`), STAMP's `splits.json`, or a CSV with an id and fold or split",
     )
     slides: Path | None = option(
@@ -43,25 +42,23 @@ class AuditOptions:
         help="the patient of each slide, for ids of slides",
         parse=Path,
         metavar="TABLE.csv",
-        group=GROUP,
+        group=AUDIT,
         details="with `--audit`: whose slides they are, such as CLAM's dataset CSV (`case_id`, `slide_id`) or STAMP's slide table (`PATIENT`, `FILENAME`)",
     )
     score_column: str | None = option(
         None,
         help="score column (recognised: score, p_1, <label>_1, ...)",
         metavar="NAME",
-        group=GROUP,
+        group=AUDIT,
         details="with `--audit`: where the scores stand, if not in score, p_1, prob, `<label>_<positive>` or the like",
     )
     fold_column: str | None = option(
-        None, help="column of folds (recognised: fold, split, set, subset)", metavar="NAME", group=GROUP
+        None, help="column of folds (recognised: fold, split, set, subset)", metavar="NAME", group=AUDIT
     )
     patient_column: str | None = None
     label_column: str | None = None
     positive: str | None = None
     negative: str | None = None
-    replicates: int = 2000
-    seed: int = 0
 
     @property
     def named(self) -> Named:

@@ -144,6 +144,7 @@ def _digest(text: str) -> str:
 
 
 def check_keys(sections: Sequence[Section]) -> None:
-    """Two sections of one key would hide each other in report.json."""
+    """Raise ValueError for two sections of one key, which would hide each other in report.json."""
     keys = [s.key for s in sections]
-    assert len(keys) == len(set(keys)), f"two sections have one key: {keys}"
+    if twice := [k for i, k in enumerate(keys) if k in keys[:i]]:
+        raise ValueError(f"two sections have the key {twice[0]!r}; give one another key")

@@ -5,7 +5,6 @@ VGG16: Simonyan and Zisserman, arXiv:1409.1556. The other backbones go through t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.backbones.bfloat16 import to_bfloat16
 from features.backbones.black_margins import Margins, boxes, stages_of
-from features.backbones.registry import DIFFUSED, MARGINS, PRECISIONS
+from features.backbones.registry import DIFFUSED, MARGINS, PRECISIONS, Say, silent
 from features.backbones.weights import (
     Origin,
     Place,
@@ -72,7 +71,7 @@ class Embedder:
         margins: str = "auto",
         batch: int | None = None,
         seed: int = 0,
-        say: Callable[[str], None] = print,
+        say: Say = silent,
     ) -> None:
         """Load the backbone.
 
@@ -86,7 +85,7 @@ class Embedder:
             'auto' skips on a CPU, where it was measured to pay
         batch : images per step, by default 16 on a CPU and 32 on a GPU
         seed : of random weights
-        say : is called with what the user should know
+        say : is called with what the user should know; silent by default
 
         Raises
         ------
@@ -182,7 +181,7 @@ def _check(backbone: str, preprocess: str, precision: str, margins: str) -> None
 
 
 def _load(
-    keras: ModuleType, backbone: str, weights: str, precision: str, seed: int, say: Callable[[str], None]
+    keras: ModuleType, backbone: str, weights: str, precision: str, seed: int, say: Say
 ) -> tuple[Model, WeightsKind, str, Origin]:
     """The model with its weights; their kind, digest and origin."""
     application = getattr(keras.applications, APPLICATIONS[backbone].application)
@@ -192,8 +191,6 @@ def _load(
         verified = find_imagenet(say) if weights == "imagenet" else from_file(Path(weights))
     elif weights not in ("random", "imagenet"):
         file = weights
-        if not Path(file).exists():
-            raise ValueError(f"the weights file {file!r} does not exist; give an HDF5 file, or --weights imagenet")
         check_plain(Path(file))
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")

@@ -8,8 +8,8 @@ def tiles(options: BackboneOptions) -> Embed:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 DIFFUSED = "bfloat16-diffused"  # what a cache says of VGG in bfloat16 (features.backbones.bfloat16)
 ASKED_AS = {DIFFUSED: "bfloat16"}  # the option that makes a precision, where it is called otherwise
 MARGINS = ("auto", "skip", "compute")
+Say: TypeAlias = Callable[[str], None]
+
+
+def silent(words: str) -> None:
+    """Say nothing: what a library does unless it is asked to speak."""
 
 
 class Embed(Protocol):
@@ -77,6 +82,7 @@ class BackboneOptions:
     margins : one of `MARGINS`
     batch : images a step; None for what suits the device
     seed : of random weights
+    say : is called with what the user should know, such as where weights are fetched from; silent by default
     """
 
     weights: str = "imagenet"
@@ -85,11 +91,12 @@ class BackboneOptions:
     margins: str = "auto"
     batch: int | None = None
     seed: int = 0
+    say: Say = field(default=silent, compare=False)
 
     @classmethod
-    def of(cls, options: object) -> BackboneOptions:
+    def of(cls, options: object, say: Say = silent) -> BackboneOptions:
         """Those of the fields of a larger dataclass of options that a network is asked for."""
-        return cls(**{name: getattr(options, name) for name in cls.__dataclass_fields__})
+        return cls(**{name: getattr(options, name) for name in cls.__dataclass_fields__ if name != "say"}, say=say)
 
 
 BACKBONES: Registry[Callable[[BackboneOptions], Embed]] = Registry("backbone")
@@ -123,7 +130,7 @@ def load_maps(settings: Settings, options: BackboneOptions) -> Maps:
 def _keras(name: str, options: BackboneOptions) -> Embed:
     from features.backbones.keras_applications import Embedder  # TensorFlow takes seconds
 
-    return Embedder(name, **asdict(options))
+    return Embedder(name, **vars(options))
 
 
 @BACKBONES.register("vgg16")

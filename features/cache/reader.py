@@ -96,8 +96,15 @@ class Cache:
 
     def column(self, name: str, rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[Any]:
         """One column of /rows, coded ones decoded to text."""
-        values = self.file[f"rows/{name}"][()][rows]
+        values = self._dataset(f"rows/{name}")[()][rows]
         return np.asarray(self.names[name][values] if name in CODED else values)
+
+    def _dataset(self, name: str) -> h5py.Dataset:
+        """A table of the file. Raises ValueError where it lacks."""
+        try:
+            return self.file[name]
+        except KeyError:
+            raise ValueError(f"{str(self.path)!r} is a damaged cache (it has no /{name}); extract it again") from None
 
     def features(self, rows: slice = slice(None)) -> Vectors:
         """/features[rows], (m, d) of the stored dtype."""
@@ -106,8 +113,7 @@ class Cache:
     @cached_property
     def skipped(self) -> list[Skipped]:
         """What the extraction left out."""
-        group = self.file["skipped"]
-        fields = [_texts(group[k]) for k in SKIPPED_COLUMNS]
+        fields = [_texts(self._dataset(f"skipped/{k}")) for k in SKIPPED_COLUMNS]
         return [Skipped(*(str(x) for x in row)) for row in zip(*fields, strict=True)]
 
     def skipped_of(self, patient: str, sequence: str) -> list[Skipped]:
@@ -137,7 +143,7 @@ class Cache:
         )
 
     def _decoded(self, name: str, rows: slice) -> NDArray[Any]:
-        values = self.file[f"rows/{name}"][rows]
+        values = self._dataset(f"rows/{name}")[rows]
         return np.asarray(self.names[name][values] if name in CODED else values)
 
 

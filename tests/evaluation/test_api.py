@@ -13,6 +13,9 @@ import evaluate as door
 import train_head
 from core.metrics import METRICS, metric
 from evaluation import Report, evaluate, read_runs
+from evaluation.explain import explain
+from evaluation.new_patients import read_new_patients
+from evaluation.options import ExplainOptions, NewPatientOptions
 from features import load
 from heads import cross_validate
 
@@ -62,6 +65,8 @@ def test_a_report_is_saved_in_place_of_another(folder: Path, report: Report, tmp
     assert (tmp_path / "r" / "notes.txt").read_text() == "mine"
     with pytest.raises(ValueError, match="is a run; reports go to a folder of their own"):
         report.save(folder / "one")
+    with pytest.raises(ValueError, match="is a file; expected a folder"):
+        report.save(folder / "t.csv")
 
 
 def test_results_are_a_table(report: Report) -> None:
@@ -117,6 +122,23 @@ def test_what_cannot_be_reported_is_refused(folder: Path) -> None:
         evaluate(folder / "one", threshold="best")
     with pytest.raises(ValueError, match="--replicates: expected a whole number of at least 1, got '-3'"):
         evaluate(folder / "one", replicates=-3)
+    with pytest.raises(ValueError, match="no runs; give what heads.cross_validate gave"):
+        evaluate([])
+    with pytest.raises(ValueError, match="nonsense: no option of a report; the options are .*threshold"):
+        evaluate(folder / "one", nonsense=1)
+
+
+def test_a_threshold_may_be_a_number(folder: Path) -> None:
+    assert evaluate(folder / "two", replicates=20, threshold=0.5).context.options.threshold == "0.5"
+
+
+def test_what_lacks_for_new_patients_and_for_maps_is_said(folder: Path) -> None:
+    with pytest.raises(ValueError, match="give NewPatientOptions cache="):
+        read_new_patients(NewPatientOptions())
+    (run,) = read_runs(folder / "one")
+    for options in (ExplainOptions(), ExplainOptions(explain=["p00"]), ExplainOptions(cohort=folder)):
+        with pytest.raises(ValueError, match="nothing to explain; give ExplainOptions explain="):
+            next(explain(run, options))
 
 
 @pytest.fixture

@@ -113,6 +113,7 @@ def test_the_network_is_loaded_as_the_features_were_made(monkeypatch: pytest.Mon
     assert (mixed.options["weights"], mixed.options["precision"]) == ("mine.h5", "float32")
     careful: Any = load_embedder({**settings, "precision": "bfloat16-diffused"})
     assert careful.options["precision"] == "bfloat16"
+    assert load_embedder(settings, say=print).options["say"] is print  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="weights of your own; name the file with --weights FILE"):
         load_embedder({**settings, "weights": "custom"})
 

@@ -21,7 +21,7 @@ class Simulation(NamedTuple):
     by_fold: tuple[int, int]  # the interval that allows for other training patients
 
 
-# What benchmarks/simulation.py found, as docs/statistics.md tells it.
+# What benchmarks/evidence/simulation.py found, as docs/measured.md tells it.
 SIMULATED = Simulation(cohorts=500, patients=(40, 120, 400), folds="five", fixed_models=(74, 86), by_fold=(94, 95))
 NOISE = (
     "Two things are unsure: which patients were drawn, and which models they made. The interval of the AUC by fold "

@@ -44,7 +44,8 @@ def test_what_the_door_says_comes_from_run_audit(tmp_path: Path, capsys: pytest.
     path, out = a_file(tmp_path, leaking=0), tmp_path / "out"
     assert evaluate.main(["--audit", str(path), "--out", str(out), "--replicates", "50"]) == 0
     said = capsys.readouterr().out
-    lines = run_audit(AuditOptions(predictions=path, replicates=50), tmp_path / "again", argv=["--audit", str(path)])
+    again = tmp_path / "again"
+    lines = run_audit(AuditOptions(predictions=path, replicates=50), ["--audit", str(path)], again, again).splitlines()
     assert "\n".join(lines[:-1]) == "\n".join(said.splitlines()[:-1])
     assert lines[-1] == f"audit: {tmp_path / 'again' / 'audit.html'}"
     (there, again) = ((folder / "figures" / "audit.svg").read_bytes() for folder in (out, tmp_path / "again"))

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from stand_ins import CheapEmbedder
 
 import extract_features
 from features import extract
+from features.__main__ import main as look
 from features.backbones.registry import BACKBONES, BackboneOptions, Embed, load_backbone
 from features.cache.reader import Cache
 
@@ -81,6 +83,36 @@ def test_a_name_stands_for_one_network(tiles: list[BackboneOptions]) -> None:
     with pytest.raises(ValueError, match="there is a backbone 'tiles' already"):
         BACKBONES.register("tiles")(lambda _: CheapEmbedder())
     assert load_backbone("tiles").dim == 16
+
+
+@pytest.mark.parametrize("lacking", ["rows/plane", "rows/view", "skipped/reason"])
+def test_a_cache_that_lacks_a_column_is_refused_in_words(
+    tiles: list[BackboneOptions], lacking: str, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "f.h5"
+    command = [str(cohort), "--backbone", "tiles", "--workers", "0", "--out", str(out)]
+    assert extract_features.main(command) == 0
+    with h5py.File(out, "r+") as f:
+        del f[lacking]
+    for run in (lambda: extract_features.main(command), lambda: look(["info", str(out)])):
+        assert run() == 2
+        assert f"is a damaged cache (it has no /{lacking}); extract it again" in capsys.readouterr().err
+
+
+def test_python_is_silent_and_the_command_speaks(
+    tiles: list[BackboneOptions], cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    extract(cohort, tmp_path / "a.h5", backbone="tiles", workers=0)
+    extract(cohort, tmp_path / "b.h5", backbone="tiles", workers=0, say=said.append)
+    assert capsys.readouterr().out == ""
+    command = [str(cohort), "--backbone", "tiles", "--workers", "0", "--out", str(tmp_path / "c.h5")]
+    assert extract_features.main(command) == 0
+    capsys.readouterr()
+    for options in tiles:
+        options.say("heard")
+    assert said == ["heard"]
+    assert capsys.readouterr().out == "heard\n"
 
 
 def test_a_bar_shows_the_series(tiles: list[BackboneOptions], cohort: Path, tmp_path: Path, capsys: Any) -> None:

@@ -18,7 +18,6 @@ from features.copies.duplicates import (
     duplicate_patients,
     group_patients,
     known_patients,
-    lines,
     sentences,
 )
 from features.copies.fingerprint import Fingerprint, fingerprint, to_arrays
@@ -200,19 +199,6 @@ def test_what_is_said() -> None:
         ("a", "b"): "FLAIR 9 of 10 slices identical, T2w 7 of 10 slices nearly identical",
         ("a", "c"): "T2w 8 of 9 slices nearly identical",
     }
-    printed = lines(pairs, labels, 1.23)
-    assert printed[0] == "  2 pairs of patients share images; each stays in one fold (1.2 s):"
-    assert printed[-1].startswith("  LABEL CONFLICT: a is 1 and c is 0")
-    assert sum("CONFLICT" in line for line in printed) == 1
-    picture = [Pair(f"a{k}", f"b{k}", "FLAIR", "exact", 1, 9) for k in range(20)]
-    printed = lines(picture, {f"{c}{k}": int(c == "a") for k in range(20) for c in "ab"}, 1)
-    assert sum("LABEL CONFLICT:" in line for line in printed) == 8
-    assert printed[-1] == "  and 12 more LABEL CONFLICTS, in run.json"
-    assert lines([], labels, 0) == ["  no patient is a copy of another, by pixels or by features (0.0 s)"]
-    many = [Pair("a", f"b{k}", "FLAIR", "near", 9, 9) for k in range(10)]
-    printed = lines(many, {"a": 1} | {p.b: 1 for p in many}, 1)
-    assert len(printed) == 10
-    assert printed[-1] == "    and 2 more pairs, in run.json"
     about = describe(pairs, labels)
     assert (about["test"], about["conflicts"]) == (TEST, [["a", "c"]])
     assert about["pairs"][0] == {"a": "a", "b": "b", "sequence": "FLAIR", "how": "exact", "n": 9, "of": 10}
