@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from features.copies.duplicates import (
     TEST,
@@ -193,26 +194,22 @@ def test_patients_linked_through_others_are_one_group() -> None:
     assert group_patients([]) == {}
 
 
-def test_what_is_said() -> None:
+def test_what_is_said(snapshot: SnapshotAssertion) -> None:
     pairs = [Pair("a", "b", "FLAIR", "exact", 9, 10), Pair("a", "b", "T2w", "near", 7, 10), Pair("a", "c", "T2w", "near", 8, 9)]  # fmt: skip
     labels = {"a": 1, "b": 1, "c": 0}
-    assert sentences(pairs) == {
-        ("a", "b"): "FLAIR 9 of 10 slices identical, T2w 7 of 10 slices nearly identical",
-        ("a", "c"): "T2w 8 of 9 slices nearly identical",
-    }
+    assert sentences(pairs) == snapshot(name="by pair")
     printed = lines(pairs, labels, 1.23)
-    assert printed[0] == "  2 pairs of patients share images; each stays in one fold (1.2 s):"
-    assert printed[-1].startswith("  LABEL CONFLICT: a is 1 and c is 0")
+    assert printed == snapshot(name="two pairs")
     assert sum("CONFLICT" in line for line in printed) == 1
     picture = [Pair(f"a{k}", f"b{k}", "FLAIR", "exact", 1, 9) for k in range(20)]
     printed = lines(picture, {f"{c}{k}": int(c == "a") for k in range(20) for c in "ab"}, 1)
     assert sum("LABEL CONFLICT:" in line for line in printed) == 8
-    assert printed[-1] == "  and 12 more LABEL CONFLICTS, in run.json"
-    assert lines([], labels, 0) == ["  no patient is a copy of another, by pixels or by features (0.0 s)"]
+    assert printed[-1] == snapshot(name="many conflicts")
+    assert lines([], labels, 0) == snapshot(name="no pair")
     many = [Pair("a", f"b{k}", "FLAIR", "near", 9, 9) for k in range(10)]
     printed = lines(many, {"a": 1} | {p.b: 1 for p in many}, 1)
     assert len(printed) == 10
-    assert printed[-1] == "    and 2 more pairs, in run.json"
+    assert printed[-1] == snapshot(name="many pairs")
     about = describe(pairs, labels)
     assert (about["test"], about["conflicts"]) == (TEST, [["a", "c"]])
     assert about["pairs"][0] == {"a": "a", "b": "b", "sequence": "FLAIR", "how": "exact", "n": 9, "of": 10}
