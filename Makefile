@@ -16,7 +16,7 @@ test: lint
 	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report=term
 
 check: lint
-	$(BIN)/python -m pytest --numprocesses 2 -m "not slow and not robust"
+	$(BIN)/python -m pytest --numprocesses 2 -m "not slow"
 
 docs: .venv/dev
 	$(BIN)/python -m cli.reference

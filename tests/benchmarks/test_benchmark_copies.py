@@ -38,6 +38,7 @@ def test_made_up_patients_are_no_copies_of_anyone_and_copies_are_counted_by_chan
     assert copies.found(many) == ({"mirrored": 2, "gamma 0.9": 1}, 1), "4 and 7 are no copy that was made here"
 
 
+@pytest.mark.slow
 def test_the_table_counts_what_was_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     made = {f"{k} FLAIR": series(k) for k in range(4)}
     made |= {f"{what}: {name}": x[::2] for name, x in list(made.items())[:3] for what in copies.changes()}

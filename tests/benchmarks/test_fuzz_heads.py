@@ -11,6 +11,7 @@ import pytest
 from benchmarks.faults import fuzz_heads as fuzz
 
 
+@pytest.mark.slow
 def test_changed_heads_give_scores_or_are_refused() -> None:
     met = fuzz.fuzz(fuzz.file_of_ours(), fuzz.changed_member, fuzz.scores_of_file, 300, seed=4)
     assert met["scores"] + met["refused"] == 300, met

@@ -12,6 +12,7 @@ from features.cache.reader import Cache
 from heads.crossfit import patient_weights
 
 
+@pytest.mark.slow
 def test_every_part_does_its_work_on_a_few_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: None)
     growth.make_cohort(tmp_path / "cohort", 11)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -17,6 +19,7 @@ def run(script: str) -> str:
     ).stdout
 
 
+@pytest.mark.slow
 def test_some_steps_without_a_violation() -> None:
     said = run("from benchmarks.faults.soak import soak; soak(0.05, 1)")
     assert "0 violations" in said and "'checks'" in said

@@ -64,6 +64,7 @@ def train(*arguments: object) -> int:
     return train_head.main([str(a) for a in (*arguments, "--jobs", "1")])
 
 
+@pytest.mark.slow
 def test_scans_to_report(tmp_path: Path, write_dicom, cheap_embedder, monkeypatch, capsys) -> None:
     rng = np.random.default_rng(0)
     for i in range(8):
@@ -91,6 +92,7 @@ def test_scans_to_report(tmp_path: Path, write_dicom, cheap_embedder, monkeypatc
     assert {r["values"]["auc"]["estimate"] for r in results if r["level"] == "patient"} == {1.0}
 
 
+@pytest.mark.slow
 def test_predictions_are_out_of_fold_and_carry_their_ids(cohort, tmp_path: Path) -> None:
     cache, labels = cohort(20)
     assert train(cache, labels, "--head", "logistic", "boosted", "--repeats", 2, "--out", tmp_path / "r") == 0
@@ -137,6 +139,7 @@ def test_results_do_not_depend_on_the_number_of_jobs(cohort, tmp_path: Path) -> 
     assert light == table(tmp_path / "1" / "run" / "predictions.csv")
 
 
+@pytest.mark.slow
 def test_a_slice_split_leaks_and_says_so_in_every_output(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(30, effect=0.0, sequences=("FLAIR",))
     assert (
@@ -175,6 +178,7 @@ def test_a_slice_split_leaks_and_says_so_in_every_output(cohort, tmp_path: Path,
     assert auc["honest"] < 0.65
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "name"), [("scores", "mean(FLAIR+T2w)"), ("features", "FLAIR+T2w")])
 def test_sequences_are_fused_over_what_is_there(cohort, tmp_path: Path, how: str, name: str) -> None:
     cache, labels = cohort(20)
@@ -187,6 +191,7 @@ def test_sequences_are_fused_over_what_is_there(cohort, tmp_path: Path, how: str
         assert score[name, "00001"] == pytest.approx((score["FLAIR", "00001"] + score["T2w", "00001"]) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [("--unit", "patient", "--fuse", "features"), ("--fuse", "scores"), ("--slices", "middle:2", "--aggregate", "max")],
@@ -210,6 +215,7 @@ def test_fitted_heads_score_new_patients(cohort, tmp_path: Path, capsys, options
         assert len({r["sequence"] for r in rows}) == 3
 
 
+@pytest.mark.slow
 def test_scoring_refuses_patients_of_the_training_and_other_features(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(20)
     new, _ = cohort(4, first=50, name="new", weights="random")
@@ -223,6 +229,7 @@ def test_scoring_refuses_patients_of_the_training_and_other_features(cohort, tmp
     assert not (tmp_path / "o" / "submission.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_submission_holds_the_ids_asked_for_in_their_order(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(20)
     new, _ = cohort(4, first=50, name="new")
@@ -257,6 +264,7 @@ def test_a_submission_holds_the_ids_asked_for_in_their_order(cohort, tmp_path: P
     assert table(out)[1] == {"BraTS21ID": "00099", "MGMT_value": "0.500000"}
 
 
+@pytest.mark.slow
 def test_a_csv_of_radiomics_runs_through_the_same_heads(tmp_path: Path, capsys) -> None:
     rng = np.random.default_rng(0)
     rows = ["id,a,b,c"]
@@ -287,6 +295,7 @@ def test_a_csv_of_radiomics_runs_through_the_same_heads(tmp_path: Path, capsys) 
     assert auc > 0.75
 
 
+@pytest.mark.slow
 def test_a_head_of_one_plane_takes_no_other(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(12)
     run = tmp_path / "r"
@@ -299,6 +308,7 @@ def test_a_head_of_one_plane_takes_no_other(cohort, tmp_path: Path, capsys) -> N
     assert {r["patient_id"] for r in table(tmp_path / "o" / "scores.csv")} == {"00050", "00051", "00052", "00053"}
 
 
+@pytest.mark.slow
 def test_labelled_new_patients_get_a_verdict(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(24)
     new, theirs = cohort(24, first=50, name="new")
@@ -321,6 +331,7 @@ def test_labelled_new_patients_get_a_verdict(cohort, tmp_path: Path, capsys) -> 
     assert json.loads((out / "scores.json").read_text())["verdict"] == []
 
 
+@pytest.mark.slow
 def test_heads_of_a_table_and_features_of_images_do_not_meet(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(12)
     rows = "".join(f"{i:05d},{i % 2 + i / 20}\n" for i in range(12))
@@ -334,6 +345,7 @@ def test_heads_of_a_table_and_features_of_images_do_not_meet(cohort, tmp_path: P
     assert "numbers was trained on a CSV with a row per patient; --cache" in second
 
 
+@pytest.mark.slow
 def test_fixed_folds_come_from_a_file(cohort, tmp_path: Path) -> None:
     cache, labels = cohort(12)
     (tmp_path / "folds.csv").write_text("patient_id,fold\n" + "".join(f"{i:05d},{i // 4}\n" for i in range(12)))
@@ -347,6 +359,7 @@ def test_fixed_folds_come_from_a_file(cohort, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_random_weights_are_shouted(cohort, tmp_path: Path) -> None:
     cache, labels = cohort(20, weights="random")
     assert train(cache, labels, "--head", "logistic", "--out", tmp_path / "r") == 0
@@ -375,6 +388,7 @@ def test_wrong_options_name_the_next_move(
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.slow
 def test_a_patient_without_a_row_stops_the_training_unless_told_otherwise(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(12)
     labels.write_text(
@@ -398,6 +412,7 @@ def test_an_existing_run_is_never_overwritten_silently(cohort, tmp_path: Path, c
     assert (tmp_path / "r" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_augmented_views_train_but_are_never_scored(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     blocks = [series(f"{i:05d}", "FLAIR", rng.normal(size=(4, 12)) + 2 * (i % 2), views=2) for i in range(12)]
@@ -409,6 +424,7 @@ def test_augmented_views_train_but_are_never_scored(tmp_path: Path) -> None:
     assert len(table(tmp_path / "r" / "slices.csv")) == 2 * 12 * 4  # two repeats
 
 
+@pytest.mark.slow
 def test_one_sequence_can_be_scored_where_the_others_were_not_extracted(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(20)
     new, _ = cohort(4, first=50, name="new", sequences=("FLAIR",))
@@ -420,6 +436,7 @@ def test_one_sequence_can_be_scored_where_the_others_were_not_extracted(cohort, 
     assert {r["sequence"] for r in table(tmp_path / "o" / "scores.csv")} == {"FLAIR"}
 
 
+@pytest.mark.slow
 def test_patients_of_the_training_are_known_by_number_too_and_shouted_when_allowed(
     cohort, tmp_path: Path, capsys
 ) -> None:
@@ -456,6 +473,7 @@ def test_a_damaged_cache_trains_no_head(cohort, tmp_path: Path, capsys) -> None:
     assert "f.h5' is damaged (1 problems): patient '00003' FLAIR: its values differ" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_counts_once_and_a_report_spares_runs_and_files(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(12)
     run = tmp_path / "r"
@@ -486,6 +504,7 @@ def test_without_tensorflow_the_dense_head_says_what_to_install(cohort, tmp_path
     assert "pip install -r requirements.txt, or pass --head logistic boosted" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_leak_demonstration_is_one_command(cohort, tmp_path: Path, capsys) -> None:
     cache, labels = cohort(16, effect=0.0, sequences=("FLAIR",))
     out = tmp_path / "demonstration"
@@ -515,6 +534,7 @@ def test_the_leak_demonstration_is_one_command(cohort, tmp_path: Path, capsys) -
     assert not list(tmp_path.glob(".demonstration*"))
 
 
+@pytest.mark.slow
 def test_the_patient_split_of_the_demonstration_is_the_one_of_a_run(cohort, tmp_path: Path) -> None:
     cache, labels = cohort(16, sequences=("FLAIR",))
     options = ("--head", "logistic", "--folds", 4, "--seed", 3)

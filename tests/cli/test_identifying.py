@@ -30,6 +30,7 @@ def found(secrets: tuple[bytes, ...], raw: bytes) -> list[bytes]:
     return [s for s in secrets if any(s.decode().encode(e) in raw for e in encodings)]
 
 
+@pytest.mark.slow
 def test_names_dates_and_uids_of_the_headers_are_in_no_output(
     tmp_path: Path,
     write_dicom: Callable[..., Path],

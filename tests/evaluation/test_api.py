@@ -39,6 +39,7 @@ def report(folder: Path) -> Report:
     return evaluate(folder / "one", replicates=40, seed=3)
 
 
+@pytest.mark.slow
 def test_the_door_is_this_call(
     folder: Path, report: Report, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,6 +57,7 @@ def test_the_door_is_this_call(
     assert {**door_says, "provenance": 0} == {**python_says, "provenance": 0}
 
 
+@pytest.mark.slow
 def test_a_report_is_saved_in_place_of_another(folder: Path, report: Report, tmp_path: Path) -> None:
     evaluate([folder / "one", str(folder / "two")], replicates=20).save(tmp_path / "r")
     assert any("two" in p.name for p in (tmp_path / "r" / "figures").iterdir())
@@ -94,11 +96,13 @@ def test_a_notebook_shows_the_verdict_and_the_table(report: Report) -> None:
     assert "<table" in shown and report.verdict[0].split(" ")[0] in shown
 
 
+@pytest.mark.slow
 def test_runs_in_memory_are_taken_as_they_are(folder: Path, report: Report) -> None:
     (run,) = read_runs(folder / "one")
     assert evaluate(run, replicates=40, seed=3).verdict == report.verdict
 
 
+@pytest.mark.slow
 def test_a_run_that_was_never_written_gives_the_report_of_its_folder(
     folder: Path, report: Report, tmp_path: Path
 ) -> None:
@@ -128,6 +132,7 @@ def test_what_cannot_be_reported_is_refused(folder: Path) -> None:
         evaluate(folder / "one", nonsense=1)
 
 
+@pytest.mark.slow
 def test_a_threshold_may_be_a_number(folder: Path) -> None:
     assert evaluate(folder / "two", replicates=20, threshold=0.5).context.options.threshold == "0.5"
 
@@ -153,6 +158,7 @@ def prevalence() -> Iterator[None]:
     METRICS.unregister("prevalence")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prevalence")
 def test_a_metric_from_outside_stands_in_tables_and_json(folder: Path, tmp_path: Path) -> None:
     made = evaluate(folder / "two", replicates=20)
@@ -163,6 +169,7 @@ def test_a_metric_from_outside_stands_in_tables_and_json(folder: Path, tmp_path:
     assert ">Prevalence</th>" in (tmp_path / "r" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_package_is_lazy() -> None:
     import subprocess
     import sys

@@ -70,6 +70,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_report_is_the_same_wherever_its_runs_lie(trained: Path) -> None:
     found = {}
     for place in ("alone", "together"):

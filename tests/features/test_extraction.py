@@ -64,6 +64,7 @@ class Breaking:
         return self.inner(images)
 
 
+@pytest.mark.slow
 def test_features_columns_and_summary(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     out = tmp_path / "new/folder/f.h5"
     summary = run(cohort, out, cheap_embedder)
@@ -83,6 +84,7 @@ def test_features_columns_and_summary(cohort: Path, tmp_path: Path, cheap_embedd
     assert [p.name for p in out.parent.iterdir()] == ["f.h5"]
 
 
+@pytest.mark.slow
 def test_each_vector_belongs_to_its_slice(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     from features.scans.prepare import prepare_series
 
@@ -96,6 +98,7 @@ def test_each_vector_belongs_to_its_slice(cohort: Path, tmp_path: Path, cheap_em
             assert cache.column("pixel_digest")[mine].tolist() == images.columns["pixel_digest"].tolist()
 
 
+@pytest.mark.slow
 def test_rerun_computes_nothing_and_leaves_the_file_alone(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     out = tmp_path / "f.h5"
     run(cohort, out, cheap_embedder)
@@ -107,6 +110,7 @@ def test_rerun_computes_nothing_and_leaves_the_file_alone(cohort: Path, tmp_path
     assert (out.read_bytes(), out.stat().st_ino) == (before, inode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", ["0", "3", "02"])
 def test_a_patient_added_later_gives_the_file_of_a_fresh_extraction(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write, late: str
@@ -120,6 +124,7 @@ def test_a_patient_added_later_gives_the_file_of_a_fresh_extraction(
     assert (tmp_path / "grown.h5").read_bytes() == (tmp_path / "fresh.h5").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_cohorts_in_either_order_or_at_once(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write
 ) -> None:
@@ -138,6 +143,7 @@ def test_two_cohorts_in_either_order_or_at_once(
         assert [s.source for s in cache.skipped] == ["1/DWI", "5/T1w/Image-9.dcm"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calls", [0, 1, 4])
 def test_an_interrupted_run_goes_on_where_it_stopped(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, calls: int
@@ -157,6 +163,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert not (tmp_path / "f.h5.parts").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_extension_keeps_the_published_cache(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write
 ) -> None:
@@ -170,6 +177,7 @@ def test_an_interrupted_extension_keeps_the_published_cache(
     assert run(cohort, out, cheap_embedder).n_series_new == 1
 
 
+@pytest.mark.slow
 def test_a_crash_after_publishing_does_no_harm(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +199,7 @@ def test_a_crash_after_publishing_does_no_harm(
 # --- settings ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -214,6 +223,7 @@ def test_other_settings_are_refused_by_name(
     assert out.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["backbone", "weights_sha256", "preprocess", "input_size", "pooling"])
 def test_another_embedder_is_refused_by_name(cohort: Path, tmp_path: Path, cheap_embedder: Any, key: str) -> None:
     run(cohort, tmp_path / "f.h5", cheap_embedder)
@@ -229,11 +239,13 @@ def test_parts_of_another_setting_are_refused_too(cohort: Path, tmp_path: Path, 
         run(cohort, tmp_path / "f.h5", cheap_embedder, normalize="none")
 
 
+@pytest.mark.slow
 def test_the_seed_only_matters_with_augmentation(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     run(cohort, tmp_path / "f.h5", cheap_embedder, seed=1)
     assert run(cohort, tmp_path / "f.h5", cheap_embedder, seed=2).n_series_new == 0
 
 
+@pytest.mark.slow
 def test_precision_alone_joins_with_a_note(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write, snapshot: SnapshotAssertion
 ) -> None:
@@ -251,6 +263,7 @@ def test_precision_alone_joins_with_a_note(
         assert run(cohort, out, cheap_embedder).notes == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["versions", "code_version"])
 def test_other_versions_join_only_if_accepted(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write, key: str
@@ -270,6 +283,7 @@ def test_other_versions_join_only_if_accepted(
     assert run(cohort, out, cheap_embedder).n_series_new == 0
 
 
+@pytest.mark.slow
 def test_accepted_versions_do_not_excuse_other_settings(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     run(cohort, tmp_path / "f.h5", cheap_embedder)
     with pytest.raises(ValueError, match="normalize is") as caught:
@@ -280,6 +294,7 @@ def test_accepted_versions_do_not_excuse_other_settings(cohort: Path, tmp_path: 
 # --- files ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_changed_series_is_extracted_again(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write, snapshot: SnapshotAssertion
 ) -> None:
@@ -294,6 +309,7 @@ def test_a_changed_series_is_extracted_again(
     assert out.read_bytes() == (tmp_path / "fresh.h5").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_file_under_an_old_name_is_warned_of_where_size_does_not_tell(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, snapshot: SnapshotAssertion
 ) -> None:
@@ -312,6 +328,7 @@ def test_another_file_under_an_old_name_is_warned_of_where_size_does_not_tell(
     assert (summary.n_series_new, out.read_bytes()) == (0, before)
 
 
+@pytest.mark.slow
 def test_unreadable_files_are_recorded_and_counted(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     (cohort / "2/FLAIR/Image-1.dcm").write_bytes(b"DOE^JANE" * 99)
     for k in range(4):
@@ -336,6 +353,7 @@ def test_strict_stops_at_the_first_file(cohort: Path, tmp_path: Path, cheap_embe
         run(cohort, tmp_path / "f.h5", cheap_embedder, strict=True)
 
 
+@pytest.mark.slow
 def test_what_the_search_skips_is_recorded_even_if_nothing_is_to_compute(
     cohort: Path, tmp_path: Path, cheap_embedder: Any
 ) -> None:
@@ -349,6 +367,7 @@ def test_what_the_search_skips_is_recorded_even_if_nothing_is_to_compute(
         assert cache.n == 24
 
 
+@pytest.mark.slow
 def test_an_excluded_patient_who_is_in_the_cache_already_is_named(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, snapshot: SnapshotAssertion
 ) -> None:
@@ -358,6 +377,7 @@ def test_an_excluded_patient_who_is_in_the_cache_already_is_named(
     assert note == snapshot
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_names_dates_and_uids_of_the_headers_are_nowhere_in_cache_parts_and_summary(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, capfd: pytest.CaptureFixture[str], workers: int
@@ -381,6 +401,7 @@ def test_names_dates_and_uids_of_the_headers_are_nowhere_in_cache_parts_and_summ
         assert not any(secret in raw for raw in written), secret
 
 
+@pytest.mark.slow
 def test_odd_but_valid_series_give_finite_rows(tmp_path: Path, cheap_embedder: Any, write_dicom: Write) -> None:
     """One slice, one pixel, all blank, many sizes and voxels, many slices; names long, spaced and in any script."""
     rng = np.random.default_rng(0)
@@ -414,6 +435,7 @@ def test_odd_but_valid_series_give_finite_rows(tmp_path: Path, cheap_embedder: A
 # --- how it is computed --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_blank_and_equal_slices_are_embedded_once(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     run(cohort, tmp_path / "all.h5", cheap_embedder, skip_blank_and_equal=False)
     assert cheap_embedder.n_images == 24
@@ -430,6 +452,7 @@ def test_worker_processes_give_the_same_file(cohort: Path, tmp_path: Path, cheap
     assert (tmp_path / "2.h5").read_bytes() == (tmp_path / "0.h5").read_bytes()
 
 
+@pytest.mark.slow
 def test_augmented_views_are_rows_of_their_own(cohort: Path, tmp_path: Path, cheap_embedder: Any) -> None:
     run(cohort, tmp_path / "plain.h5", cheap_embedder)
     summary = run(cohort, tmp_path / "f.h5", cheap_embedder, augment=2, seed=5)
@@ -443,6 +466,7 @@ def test_augmented_views_are_rows_of_their_own(cohort: Path, tmp_path: Path, che
         assert not features[:, :, 0].any()
 
 
+@pytest.mark.slow
 def test_float16_is_rounded_once_and_refused_where_it_overflows(
     cohort: Path, tmp_path: Path, cheap_embedder: Any
 ) -> None:
@@ -511,6 +535,7 @@ def test_closing_summary_in_words(tmp_path: Path, snapshot: SnapshotAssertion) -
     assert summary_lines(summary) == snapshot
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [lambda raw: raw[:99], lambda raw: raw.replace(b"axial", b"axiaI")])
 def test_a_damaged_part_is_named_and_made_again(cohort: Path, tmp_path: Path, cheap_embedder: Any, damage: Any) -> None:
     run(cohort, tmp_path / "whole.h5", cheap_embedder)
@@ -524,6 +549,7 @@ def test_a_damaged_part_is_named_and_made_again(cohort: Path, tmp_path: Path, ch
     assert (tmp_path / "f.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_not_copied_as_if_it_were_sound(
     cohort: Path, tmp_path: Path, cheap_embedder: Any, write_dicom: Write
 ) -> None:

@@ -49,6 +49,7 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_layout_and_labels(cohort: Path) -> None:
     rows = read_rows(cohort / "train_labels.csv")
     assert list(rows[0]) == ["BraTS21ID", "MGMT_value"]
@@ -74,6 +75,7 @@ def test_labels_are_balanced_and_shuffled() -> None:
         assert n < 24 or (np.diff(labels) == 0).sum() > 2
 
 
+@pytest.mark.slow
 def test_identifiers_are_unique_and_dateless(cohort: Path) -> None:
     series = all_series(cohort)
     flat = [d for s in series.values() for d in s]
@@ -94,6 +96,7 @@ def test_numbers_gap_and_run_both_ways(cohort: Path) -> None:
     assert gaps == {1, 2} and ways == {True, False}
 
 
+@pytest.mark.slow
 def test_geometry(cohort: Path) -> None:
     truth = {r["BraTS21ID"]: r for r in read_rows(cohort / "phantom_truth.csv")}
     for (patient, sequence), series in all_series(cohort).items():
@@ -109,6 +112,7 @@ def test_geometry(cohort: Path) -> None:
     assert {truth[p][s] for p in truth for s in SEQUENCES} == set(IOP)
 
 
+@pytest.mark.slow
 def test_pixels_lie_where_the_header_says(cohort: Path) -> None:
     """Every lit pixel, taken to mm by its header alone, falls on the brain of that patient's volume."""
     row = read_rows(cohort / "phantom_truth.csv")[0]
@@ -143,6 +147,7 @@ def test_blank_ends_and_zero_background(cohort: Path) -> None:
         assert not stack[:, border].any() and 0.4 < (stack == 0).mean() < 0.95
 
 
+@pytest.mark.slow
 def test_volumes_are_stripped_exactly() -> None:
     patient = drawn(1, 3.0, 7)
     brain = patient.masks["brain"]
@@ -152,6 +157,7 @@ def test_volumes_are_stripped_exactly() -> None:
         assert not volume[~brain].any() and (volume[brain] > 0).all()
 
 
+@pytest.mark.slow
 def test_same_arguments_same_bytes(tmp_path: Path, cohort: Path) -> None:
     a, b = (
         make_phantom(tmp_path / n, patients=2, seed=1, slices=7, matrix=48, sequences=("T1wCE",)).parent for n in "ab"
@@ -164,6 +170,7 @@ def test_same_arguments_same_bytes(tmp_path: Path, cohort: Path) -> None:
     assert first[0] != first[1]
 
 
+@pytest.mark.slow
 def test_no_effect_no_trace_of_the_label() -> None:
     plain, other = drawn(0, 0.0, 7), drawn(1, 0.0, 7)
     assert plain.latent == other.latent and list(plain.volumes) == list(SEQUENCES)
@@ -173,6 +180,7 @@ def test_no_effect_no_trace_of_the_label() -> None:
     assert all(not np.array_equal(plain.volumes[s], linked[s]) for s in SEQUENCES)
 
 
+@pytest.mark.slow
 def test_sequences_do_not_disturb_each_other() -> None:
     alone = make_patient(0, 0.0, np.random.default_rng(7), ("T2w",)).volumes
     assert list(alone) == ["T2w"] and np.array_equal(alone["T2w"], drawn(0, 0.0, 7).volumes["T2w"])
@@ -180,6 +188,7 @@ def test_sequences_do_not_disturb_each_other() -> None:
     assert np.array_equal(both["T2w"], alone["T2w"])
 
 
+@pytest.mark.slow
 def test_effect_shifts_latent_and_lesion() -> None:
     low, none, high = drawn(0, 3.0, 7), drawn(0, 0.0, 7), drawn(1, 3.0, 7)
     assert none.latent - low.latent == pytest.approx(1.5) and high.latent - none.latent == pytest.approx(1.5)
@@ -212,6 +221,7 @@ def test_ideal_auc_matches_simulation() -> None:
         assert ideal_auc(effect) == pytest.approx((positive > negative).mean(), abs=0.005)
 
 
+@pytest.mark.slow
 def test_lesion_shows_as_in_glioblastoma() -> None:
     for seed in (12, 20):
         patient = make_patient(1, 1.0, np.random.default_rng(seed))
@@ -273,6 +283,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
         make_phantom(tmp_path / "file", patients=2)
 
 
+@pytest.mark.slow
 def test_a_planted_shortcut_adds_slices_to_positives_only(tmp_path: Path) -> None:
     arguments = {"patients": 2, "effect": 0.0, "seed": 1, "slices": 7, "matrix": 48, "sequences": ("T1wCE",)}
     plain, planted = (make_phantom(tmp_path / str(n), shortcut=n, **arguments) for n in (0, 3))  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ def cohort(tmp_path: Path, write_dicom: Callable[..., Path]) -> Path:
     return tmp_path / "train"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, {"normalize": "slice", "resize": "stretch"}, {"normalize": "none", "augment": 2}]
 )

@@ -246,6 +246,7 @@ def test_a_source_that_is_neither(tmp_path: Path) -> None:
         open_source(tmp_path / "t.txt")
 
 
+@pytest.mark.slow
 def test_the_real_radiomics_table(shared: Path) -> None:
     source = open_source(shared / "data/upenn_gbm/radiomics.csv.gz")
     table = load_table(source, "table")

@@ -49,6 +49,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(f))
 
 
+@pytest.mark.slow
 def test_a_head_from_outside_goes_through_the_doors(toy: type, tmp_path: Path, capsys) -> None:
     run, options = tmp_path / "r", ("--folds", "3", "--repeats", "1", "--jobs", "1", "--permutations", "2")
     command = [*inputs(tmp_path), "--head", "direction", "logistic", "--direction-stretch", "2.5", *options]

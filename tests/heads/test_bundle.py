@@ -225,6 +225,7 @@ def test_a_fingerprint_comes_back_beside_the_head(tmp_path: Path) -> None:
     assert load_bundle(tmp_path / "without.npz").fingerprint == {}
 
 
+@pytest.mark.slow
 def test_no_door_or_room_can_unpickle() -> None:
     """The parsed source: no import of a pickling module, np.load only with allow_pickle=False, no eval or exec.
 

@@ -103,6 +103,7 @@ def test_a_fold_without_rows_in_this_sequence_is_passed_over() -> None:
     assert [r.fold for r in spied(t, row_splits(folds, t.patient, t.view), head)] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["logistic", "boosted"])
 def test_null_labels_are_at_chance_out_of_fold_and_known_in_fold(name: str) -> None:
     """Patients are easily told apart here, so a head that has met them knows their label by heart."""

@@ -145,6 +145,7 @@ def warnings_and_fit(head: Dense, **options: Any) -> tuple[FittedDense, list[Any
 # The tests.
 
 
+@pytest.mark.slow
 def test_numpy_scores_are_what_keras_predicts(child: ProcessPoolExecutor) -> None:
     fitted, _ = child.submit(warnings_and_fit, Dense(epochs=4), shift=0.5).result()
     X, _, _ = rows(shift=0.5)
@@ -156,6 +157,7 @@ def test_numpy_scores_are_what_keras_predicts(child: ProcessPoolExecutor) -> Non
     assert np.ptp(scores) > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_epoch_is_an_epoch_of_keras_fit(child: ProcessPoolExecutor, optimizer: str) -> None:
     head = Dense(hidden=(8, 4), optimizer=optimizer, learning_rate=0.01)
@@ -165,6 +167,7 @@ def test_an_epoch_is_an_epoch_of_keras_fit(child: ProcessPoolExecutor, optimizer
     assert before == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_optimizers_and_learning_rates_lead_elsewhere(child: ProcessPoolExecutor) -> None:
     heads = [Dense(hidden=(4,), epochs=1, optimizer=o) for o in OPTIMIZERS] + [
         Dense(hidden=(4,), epochs=1, learning_rate=0.1),
@@ -179,6 +182,7 @@ def test_an_unknown_optimizer_is_refused(child: ProcessPoolExecutor) -> None:
         child.submit(fit, Dense(optimizer="lion")).result()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_head(child: ProcessPoolExecutor) -> None:
     one, same = (child.submit(fit, SMALL).result() for _ in range(2))
     other = child.submit(fit, SMALL, seed=2).result()
@@ -188,6 +192,7 @@ def test_the_same_seed_gives_the_same_head(child: ProcessPoolExecutor) -> None:
     assert not np.array_equal(one[0].kernels[0], other[0].kernels[0])
 
 
+@pytest.mark.slow
 def test_it_learns_what_can_be_learnt(child: ProcessPoolExecutor) -> None:
     fitted, curve = child.submit(fit, Dense(hidden=(16, 8), epochs=40, learning_rate=3e-3), shift=2.0).result()
     X, y, _ = rows(shift=2.0)
@@ -211,6 +216,7 @@ def test_the_best_epoch_is_kept_and_patience_is_finite(child: ProcessPoolExecuto
     assert [row["val_loss"] for row in curve] == losses[: 4 + PATIENCE]
 
 
+@pytest.mark.slow
 def test_a_head_that_diverges_is_an_error_and_no_score(child: ProcessPoolExecutor) -> None:
     for n_patients in (40, 2):  # with and without inner validation
         head = Dense(hidden=(8,), optimizer="sgd", learning_rate=1e30, epochs=5)
@@ -281,6 +287,7 @@ def test_its_arrays_make_it_again() -> None:
     assert np.array_equal(FittedDense.from_arrays(fitted.arrays()).scores(X), fitted.scores(X))
 
 
+@pytest.mark.slow
 def test_keras_and_scikit_learn_agree_on_the_auc_of_aligned_rows(child: ProcessPoolExecutor) -> None:
     """The notebook's open question: its generator shuffled, so that labels met other images' predictions."""
     fitted, _ = child.submit(fit, Dense(hidden=(8,), epochs=10, learning_rate=0.01), shift=1.0).result()

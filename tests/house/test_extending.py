@@ -54,6 +54,7 @@ def test_each_example_is_short(example: str) -> None:
     assert len(lines) < 15
 
 
+@pytest.mark.slow
 def test_they_go_through_the_three_doors(folder: Path) -> None:
     assert "--centroid-shrink" in door(folder, "train_head", "--help")
     assert "p90" in door(folder, "train_head", "--help")

@@ -105,6 +105,7 @@ def skips(tree: ast.AST, text: str) -> Iterator[tuple[int, str]]:
             yield number, "fmt: skip"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", HELD)
 def test_banned_idioms_are_absent(place: str) -> None:
     assert {p.relative_to(ROOT).as_posix(): found for p in files(place) if (found := found_in(p))} == {}

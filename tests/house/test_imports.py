@@ -35,6 +35,7 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*MODULES, *DOORS], ids=name_of)
 def test_importing_has_no_effects(path: Path) -> None:
     body = ast.parse(path.read_text()).body
@@ -57,6 +58,7 @@ def test_no_folder_is_crowded() -> None:
     assert {name_of(f): n for f, n in counts.items() if n > 12} == {}
 
 
+@pytest.mark.slow
 def test_training_light_heads_never_loads_tensorflow(tmp_path: Path) -> None:
     rows = [f"p{i:02d},{i % 2 + 0.1 * (i % 7)},{(i * 37) % 11}" for i in range(20)]
     (tmp_path / "table.csv").write_text("patient,a,b\n" + "\n".join(rows) + "\n")

@@ -74,6 +74,7 @@ LATER = {"looking": 4, "decoding": 4, "writing": 8, "clearing away": 4}
 RUN = {"recovering": 2, "writing a run": 6, "syncing": 8}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("existing", [False, True], ids=["a new cache", "an existing cache"])
 def test_an_extraction_killed_at_any_moment_goes_on(tmp_path: Path, job: Job, existing: bool) -> None:
     cohort, out, log = make_cohort(tmp_path / "cohort", "ab"), tmp_path / "run/f.h5", tmp_path / "log"
@@ -107,6 +108,7 @@ def test_an_extraction_killed_at_any_moment_goes_on(tmp_path: Path, job: Job, ex
     assert verify(out) == []
 
 
+@pytest.mark.slow
 def test_an_extraction_that_is_killed_again_and_again_ends(tmp_path: Path, job: Job) -> None:
     cohort, out, log = make_cohort(tmp_path / "cohort", "abc"), tmp_path / "f.h5", tmp_path / "log"
     rng = np.random.default_rng(7)
@@ -133,6 +135,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_is_written_leaves_the_old_one_or_the_new_one(tmp_path: Path, job: Job) -> None:
     old, new, out = tmp_path / "old/r", tmp_path / "new/r", tmp_path / "runs/r"
     assert job(what="run", out=old, seed=1) == 0
@@ -252,6 +255,7 @@ sys.exit(extract_features.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "to_all", "at_once"),
     [(signal.SIGTERM, False, False), (signal.SIGINT, True, False), (signal.SIGINT, True, True)],
@@ -319,6 +323,7 @@ def fill(folder: Path, leave: int) -> Path:
     return folder / "ballast"
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_nothing_that_is_done(tmp_path: Path, small_disk: Path) -> None:
     from features.extraction import extract
     from features.scans.find import find_scans
@@ -352,6 +357,7 @@ def test_a_full_disk_leaves_the_run_that_is_there(tmp_path: Path, small_disk: Pa
         assert [p.name for p in small_disk.iterdir()] == ["r"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_each_command_in_words(tmp_path: Path, small_disk: Path, job: Job) -> None:
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     cohort, said = make_cohort(tmp_path / "cohort", "abcdefgh"), tmp_path / "said"
@@ -439,6 +445,7 @@ def training(folder: Path, job: Job) -> dict[str, Any]:
     return {"what": "door", "arguments": [str(cache), str(labels), *options]}
 
 
+@pytest.mark.slow
 def test_a_training_killed_at_any_moment_gives_the_same_run(tmp_path: Path, job: Job) -> None:
     train, out = training(tmp_path, job), tmp_path / "runs/r"
     start = time.monotonic()
@@ -457,6 +464,7 @@ def test_a_training_killed_at_any_moment_gives_the_same_run(tmp_path: Path, job:
         shutil.rmtree(out.parent)
 
 
+@pytest.mark.slow
 def test_a_report_killed_at_any_moment_leaves_the_one_before(tmp_path: Path, job: Job) -> None:
     run, out = tmp_path / "r", tmp_path / "report"
     assert job(**training(tmp_path, job), out=run) == 0

@@ -51,6 +51,7 @@ def slices(n: int = 40, planted: int = 0, columns: str = "patient_id,slice,fold,
     return "\n".join(out) + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", [1, 13])
 def test_a_slice_split_is_flagged_with_the_right_counts(planted: int, audit, snapshot) -> None:
     out, found = audit(slices(planted=planted))
@@ -62,6 +63,7 @@ def test_a_slice_split_is_flagged_with_the_right_counts(planted: int, audit, sna
     assert Path("out/figures/audit.svg").exists()
 
 
+@pytest.mark.slow
 def test_what_is_left_without_the_leaking_patients(audit, snapshot) -> None:
     out, found = audit(slices(n=60, planted=13))
     assert out == snapshot
@@ -76,6 +78,7 @@ def test_what_is_left_without_the_leaking_patients(audit, snapshot) -> None:
     assert found["figures"]["without_leaking_patients"] == []
 
 
+@pytest.mark.slow
 def test_a_clean_file_is_not(audit, snapshot) -> None:
     out, found = audit(slices())
     assert out == snapshot
@@ -85,6 +88,7 @@ def test_a_clean_file_is_not(audit, snapshot) -> None:
     assert (found["rows"]["rows"], found["rows"]["patients"]) == (240, 40)
 
 
+@pytest.mark.slow
 def test_without_splits_nothing_is_ruled_out(audit, snapshot) -> None:
     text = re.sub(r",fold|(?<=/\d),\d", "", slices())
     out, found = audit(text)
@@ -98,6 +102,7 @@ def test_what_a_leaking_run_of_this_project_says_of_itself_is_heard(audit, snaps
     assert found["leaks"]["leaks"] is True
 
 
+@pytest.mark.slow
 def test_repeats_without_a_number_are_not_called_a_leak(audit, snapshot) -> None:
     rows = [f"{i},{(i * 7 + r * (i // 5)) % 5},{i % 2},0.{i + 10}" for r in range(2) for i in range(40)]
     out, found = audit("patient,fold,label,score\n" + "\n".join(rows) + "\n")
@@ -115,6 +120,7 @@ def parts(n: int = 40, whole: int = 40) -> str:
     return "\n".join(["patient_id,fold,split,label,score", *lines]) + "\n"
 
 
+@pytest.mark.slow
 def test_folds_that_are_parts_are_one_split(audit, snapshot) -> None:
     out, found = audit(parts(whole=21))
     assert out == snapshot
@@ -126,6 +132,7 @@ def test_folds_that_are_parts_are_one_split(audit, snapshot) -> None:
     assert (found["leaks"]["leaks"], found["leaks"]["training_known"]) == (False, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["train", "test"])
 def test_one_part_alone_rules_nothing_out(kept: str, audit, snapshot) -> None:
     text = "\n".join(line for line in parts(whole=0).splitlines() if "split" in line or f",{kept}," in line)
@@ -172,6 +179,7 @@ def clam_split(train: list[str], test: list[str]) -> str:
     return ",train,val,test\n" + "".join(f"{n},{a},,{b}\n" for n, a, b in padded)
 
 
+@pytest.mark.slow
 def test_clam_with_two_slides_of_a_patient_on_both_sides(audit, snapshot) -> None:
     tested = [f"patient_{i // 2:03d}_node_{i % 2}" for i in range(40)]
     others = [f"patient_{i // 2:03d}_node_{i % 2}" for i in range(40, 60)]
@@ -184,6 +192,7 @@ def test_clam_with_two_slides_of_a_patient_on_both_sides(audit, snapshot) -> Non
     assert out == snapshot
 
 
+@pytest.mark.slow
 def test_patients_that_only_trained_are_in_no_figure(audit) -> None:
     trained = [f"P{i:03d},{i % 2},{0.9 if i % 2 else 0.1}" for i in range(60)]
     tested = [f"P{i:03d},{i % 2},{0.5 + 0.01 * (i % 7)}" for i in range(60, 90)]
@@ -217,6 +226,7 @@ def test_a_file_from_a_spreadsheet_with_lost_zeros(audit, snapshot) -> None:
     assert found["figures"]["results"][0]["patients"] == 40, "39 with one label, and 00003"
 
 
+@pytest.mark.slow
 def test_validation_that_is_the_test(audit, snapshot) -> None:
     rows = "".join(
         f"p{i},{part},{i % 2},0.{i + 10}\n" for i in range(60) for part in (("train",) if i < 30 else ("val", "test"))
@@ -227,6 +237,7 @@ def test_validation_that_is_the_test(audit, snapshot) -> None:
     assert out == snapshot
 
 
+@pytest.mark.slow
 def test_the_best_of_many_models_with_nothing_to_find(audit, snapshot) -> None:
     rng = np.random.default_rng(4)
     rows = "".join(f"p{i},m{m},{i % 2},{rng.random():.6f}\n" for m in range(20) for i in range(60))
@@ -271,6 +282,7 @@ def test_options_that_contradict_each_other(arguments: list[str], message: str, 
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_our_own_run_goes_out_to_stamp_and_back_through_the_audit(audit, capsys, snapshot) -> None:
     rng = np.random.default_rng(1)
     Path("t.csv").write_text("patient,a\n" + "".join(f"p{i:02d},{i % 2 + rng.normal():.4f}\n" for i in range(40)))
@@ -295,6 +307,7 @@ def test_our_own_run_goes_out_to_stamp_and_back_through_the_audit(audit, capsys,
     assert (theirs["half_width"], theirs["detectable"]) == (ours["power"]["half_width"], ours["power"]["detectable"])
 
 
+@pytest.mark.slow
 def test_the_baseline_of_this_project_is_no_candidate(audit, snapshot) -> None:
     rng = np.random.default_rng(2)
     rows = [
@@ -319,6 +332,7 @@ def test_few_patients_are_told_of_once_for_all_results(audit, snapshot) -> None:
     assert sum("nothing can be said" in w for w in found["verdict"]) == 1
 
 
+@pytest.mark.slow
 def test_each_sentence_stands_once_and_a_leak_gets_no_power_line(audit, snapshot) -> None:
     out, found = audit(slices(planted=13))
     assert out == snapshot
@@ -331,6 +345,7 @@ def test_each_sentence_stands_once_and_a_leak_gets_no_power_line(audit, snapshot
     assert out == snapshot
 
 
+@pytest.mark.slow
 def test_shuffles_are_counted(audit, snapshot) -> None:
     rng = np.random.default_rng(0)
     text = "patient,model,label,score\n" + "".join(
@@ -354,6 +369,7 @@ def test_one_word_on_the_best_where_training_matters(audit, snapshot) -> None:
     assert found["best"]["p"] <= 0.05
 
 
+@pytest.mark.slow
 def test_the_file_is_no_fold_beside_its_split_file(audit) -> None:
     Path("splits.json").write_text(
         json.dumps({"splits": [{"train_patients": ["a", "b"], "test_patients": [f"p{i}" for i in range(30)]}]})

@@ -40,6 +40,7 @@ def test_an_audit_is_one_call(tmp_path: Path) -> None:
     assert FindingKind.POWER not in {finding.kind for finding in found.findings}, "a leak gets no power line"
 
 
+@pytest.mark.slow
 def test_what_the_door_says_comes_from_run_audit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = a_file(tmp_path, leaking=0), tmp_path / "out"
     assert evaluate.main(["--audit", str(path), "--out", str(out), "--replicates", "50"]) == 0

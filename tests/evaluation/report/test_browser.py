@@ -157,6 +157,7 @@ def narrow(report: Path) -> dict[str, Any]:
     return dict(json.loads(html.unescape(text)))
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_and_nothing_goes_wrong(report: Path) -> None:
     found = visit(report)
     assert found.console == []
@@ -164,6 +165,7 @@ def test_nothing_is_fetched_and_nothing_goes_wrong(report: Path) -> None:
     assert f"{N} of {N} patients shown" in found.dom, "the script ran"
 
 
+@pytest.mark.slow
 def test_a_page_that_errs_and_fetches_is_caught(report: Path) -> None:
     script = f"console.error('deliberate'); new Image().src = '{OUTSIDE}';"
     found = visit(changed(report, "control", script=script, policy=False))
@@ -171,6 +173,7 @@ def test_a_page_that_errs_and_fetches_is_caught(report: Path) -> None:
     assert found.asked == [OUTSIDE]
 
 
+@pytest.mark.slow
 def test_the_policy_stops_what_slips_into_the_page(report: Path) -> None:
     script = f"console.error('it ran'); new Image().src = '{OUTSIDE}';"
     path = changed(report, "slipped", script=script)
@@ -181,6 +184,7 @@ def test_the_policy_stops_what_slips_into_the_page(report: Path) -> None:
     assert not any("it ran" in line and "Content" not in line for line in found.console)
 
 
+@pytest.mark.slow
 def test_it_fits_into_400_px(narrow: dict[str, Any]) -> None:
     assert narrow["width"] == 400
     assert narrow["scroll"] <= 400
@@ -234,6 +238,7 @@ def test_patients_are_found_by_id_and_label(narrow: dict[str, Any]) -> None:
     assert by_label == shown(positives)
 
 
+@pytest.mark.slow
 def test_it_is_dark_where_the_reader_wants_it_dark(report: Path) -> None:
     script = "document.title = getComputedStyle(document.body).backgroundColor"
     path = changed(report, "theme", script=script, policy=False)
@@ -245,6 +250,7 @@ def test_it_is_dark_where_the_reader_wants_it_dark(report: Path) -> None:
     assert grounds["dark"] < 64 < 192 < grounds["light"]
 
 
+@pytest.mark.slow
 def test_print_shows_every_patient_whatever_the_filter(report: Path) -> None:
     script = (
         "const i = document.getElementById('patients-1').parentElement.querySelector('input'); i.value = 'p39'; "

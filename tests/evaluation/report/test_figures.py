@@ -55,6 +55,7 @@ def draw(kind: str) -> Drawing:
     return panels(assessed(s), s) if kind == "panels" else training_curves(a_run())[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("forest", "auc"), ("panels", "run-dense-FLAIR"), ("training", "run-dense-FLAIR-training")],
@@ -84,6 +85,7 @@ def test_the_forest_tells_every_auc() -> None:
     assert "one: dense, FLAIR" in words(forest([assessed(scored("one")), assessed(scored("two"))]))
 
 
+@pytest.mark.slow
 def test_the_panels_tell_auc_average_precision_and_the_four_cells() -> None:
     s = scored()
     a = assessed(s)
@@ -99,6 +101,7 @@ def test_the_panels_tell_auc_average_precision_and_the_four_cells() -> None:
     assert " 9 6 4 11 " in drawn, "rows are the labels, columns the calls: tn fp / fn tp"
 
 
+@pytest.mark.slow
 def test_one_class_is_drawn_without_curves() -> None:
     s = scored(one_class=True)
     a = assessed(s)
@@ -128,6 +131,7 @@ def test_a_run_without_curves_has_no_training_figure() -> None:
     assert training_curves(run) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../up/and away", "a<script>b", r"cost $\frac$ $", "mean(FLAIR+T2w)"])
 def test_names_are_data_and_neither_paths_nor_formulas(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "figures"
@@ -140,6 +144,7 @@ def test_names_are_data_and_neither_paths_nor_formulas(name: str, tmp_path: Path
     assert {p.parent for p in tmp_path.rglob("*.png")} == {folder}
 
 
+@pytest.mark.slow
 def test_drawing_leaves_the_style_of_others_alone() -> None:
     import matplotlib
 

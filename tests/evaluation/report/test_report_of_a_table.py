@@ -39,6 +39,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     )
 
 
+@pytest.mark.slow
 def test_there_are_neither_slices_nor_sequences(said: Said, snapshot: SnapshotAssertion) -> None:
     page, sections, _ = said
     assert "strata" not in sections

@@ -30,6 +30,7 @@ def a_drawing() -> Drawing:
         return drawn(fig, "toy", "A toy", "a line")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registered")
 def test_a_section_from_outside_is_one_function_and_one_decorator() -> None:
     @section(order=65)
@@ -48,6 +49,7 @@ def test_a_section_from_outside_is_one_function_and_one_decorator() -> None:
     assert made.verdict[-1] == "A finding for the top."
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registered")
 def test_a_section_may_be_nothing_several_or_not_in_json() -> None:
     @section(order=1)

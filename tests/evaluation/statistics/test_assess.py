@@ -172,6 +172,7 @@ def test_slices_come_along_with_their_patient() -> None:
         assert b.values[name] == pytest.approx(a.values[name], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_many_slices_are_drawn_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     s = scored(slices=3)
     whole = assess(s, level="slice", replicates=2000)
@@ -263,6 +264,7 @@ def test_an_assessment_is_json() -> None:
     assert back["confusion"] == a.confusion
 
 
+@pytest.mark.slow
 def test_the_interval_is_the_bootstrap_of_patients() -> None:
     s = scored()
     draws = []

@@ -104,6 +104,7 @@ def test_a_better_head_is_named_and_pairs_are_corrected() -> None:
     assert pairs[-1].better is None
 
 
+@pytest.mark.slow
 def test_under_no_difference_one_pair_in_twenty_is_significant() -> None:
     p = [c.p for seed in range(400) if (c := compare(*_null_pair(seed))) is not None]
     assert 0.02 < np.mean(np.array(p) < 0.05) < 0.09

@@ -57,6 +57,7 @@ def test_the_central_share_of_the_replicates() -> None:
     assert np.isnan(percentile_interval(np.array([]))).all()
 
 
+@pytest.mark.slow
 def test_intervals_of_the_auc_cover_the_truth() -> None:
     """Normal scores, means 0 and 1: the AUC is Phi(1 / sqrt 2) = 0.760. 300 studies of 60 patients."""
     truth, rng = norm.cdf(1 / np.sqrt(2)), np.random.default_rng(1)
@@ -122,6 +123,7 @@ def test_the_bootstrap_interval_is_that_of_proc(case: str) -> None:
     assert (low, high) == pytest.approx((float(expected["boot_low_a"]), float(expected["boot_high_a"])), abs=0.012)
 
 
+@pytest.mark.slow
 def test_the_squared_influence_is_an_unbiased_variance_in_small_folds() -> None:
     rng = np.random.default_rng(5)
     y, fold = np.tile([0, 1], 4), np.zeros((1, 8), int)
@@ -163,6 +165,7 @@ def linear(n: int, columns: int, effect: float, seed: int, repeats: int = 2, fol
     return y, scores, fold, float(np.mean(truth))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "columns", "effect"), [(40, 20, 0.0), (120, 20, 0.0), (120, 20, 0.8), (300, 10, 1.6)])
 def test_the_interval_by_fold_contains_the_truth_as_often_as_it_says(n: int, columns: int, effect: float) -> None:
     covered, narrow = 0, 0
@@ -176,6 +179,7 @@ def test_the_interval_by_fold_contains_the_truth_as_often_as_it_says(n: int, col
     assert narrow < covered
 
 
+@pytest.mark.slow
 def test_the_noise_of_training_is_estimated_without_bias() -> None:
     # effect 0.8 on one of 20 columns, 320 training patients: noise 20 * 4 / 320 beside a signal of 0.64
     expected = (20 * 4 / 320) / (0.64 + 20 * 4 / 320)

@@ -30,6 +30,7 @@ def test_the_patients_needed_make_the_auc_just_detectable() -> None:
     assert power_line(0.4, 100, 100).patients_needed is None
 
 
+@pytest.mark.slow
 def test_the_detectable_auc_is_detected_four_times_in_five() -> None:
     from scipy.stats import norm
 

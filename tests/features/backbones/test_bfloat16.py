@@ -15,6 +15,7 @@ def kernels() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(3, 3, 16, 32), scale=0.05).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_rounding_is_that_of_tensorflow() -> None:
     tf = pytest.importorskip("tensorflow")
     halves = (np.arange(1 << 12, dtype=np.uint32) << 15 | 0x3F000000).view(np.float32)  # each second lies between two

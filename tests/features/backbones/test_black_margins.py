@@ -59,6 +59,7 @@ BOXES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("box", BOXES, ids=str)
 def test_the_window_gives_the_vectors_of_the_whole_image(narrow, margins: Margins, box: Box) -> None:
     rng = np.random.default_rng(0)
@@ -73,6 +74,7 @@ def test_the_window_gives_the_vectors_of_the_whole_image(narrow, margins: Margin
     assert np.linalg.norm(found - expected, axis=1).max() <= 1e-6 * np.linalg.norm(expected, axis=1).min()
 
 
+@pytest.mark.slow
 def test_random_boxes_agree_too(narrow, margins: Margins) -> None:
     rng = np.random.default_rng(3)
     for _ in range(15):

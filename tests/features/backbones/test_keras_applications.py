@@ -53,6 +53,7 @@ def relative(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
+@pytest.mark.slow
 def test_extraction_of_real_scans_agrees_with_plain_keras(shared: Path, tmp_path: Path, vgg16: Embedder, plain) -> None:
     from keras.applications.vgg16 import preprocess_input
 
@@ -77,6 +78,7 @@ def test_extraction_of_real_scans_agrees_with_plain_keras(shared: Path, tmp_path
     assert each.max() < 1e-4
 
 
+@pytest.mark.slow
 def test_natural_images_leave_block5_pool_mostly_zero(vgg16: Embedder, photographs: np.ndarray) -> None:
     from keras.applications.vgg16 import preprocess_input
 
@@ -85,6 +87,7 @@ def test_natural_images_leave_block5_pool_mostly_zero(vgg16: Embedder, photograp
     assert 0.80 < (maps == 0).mean() < 0.94
 
 
+@pytest.mark.slow
 def test_a_picture_and_its_mirror_look_alike(vgg16: Embedder, photographs: np.ndarray) -> None:
     grey = photographs.mean(axis=3).astype(np.uint8)
     a, b = vgg16(grey), vgg16(grey[:, :, ::-1])
@@ -93,12 +96,14 @@ def test_a_picture_and_its_mirror_look_alike(vgg16: Embedder, photographs: np.nd
     assert (cosine < 1 - 1e-6).all()
 
 
+@pytest.mark.slow
 def test_the_batch_size_does_not_change_the_vectors(vgg16: Embedder, weights: str, photographs: np.ndarray) -> None:
     grey = np.concatenate([photographs[..., c] for c in range(3)])
     one = Embedder("vgg16", weights=weights, precision="float32", batch=4)
     assert relative(one(grey), vgg16(grey)) < 1e-6
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_maps_is_the_embedding_and_keras_has_the_same_maps(
     vgg16: Embedder, plain, photographs: np.ndarray
 ) -> None:
@@ -118,6 +123,7 @@ def test_the_mean_of_the_maps_is_the_embedding_and_keras_has_the_same_maps(
     assert relative(maps, expected) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_skipping_the_margins_gives_the_same_vectors_on_real_slices(
     shared: Path, weights: str, vgg16: Embedder, precision: str
@@ -139,6 +145,7 @@ def test_skipping_the_margins_gives_the_same_vectors_on_real_slices(
         assert each.max() < most, "plainly rounded weights and intensities are off by up to 1.1e-2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "tolerance"),
     [
@@ -156,6 +163,7 @@ def test_lower_precision_stays_close(
     assert 0 < relative(low(grey), vgg16(grey)) < tolerance
 
 
+@pytest.mark.slow
 def test_unit_preprocessing_is_rgb_over_255(weights: str, plain, photographs: np.ndarray) -> None:
     grey = photographs[:1, :, :, 1]
     unit = Embedder("vgg16", weights=weights, preprocess="unit", precision="float32")
@@ -164,6 +172,7 @@ def test_unit_preprocessing_is_rgb_over_255(weights: str, plain, photographs: np
     assert relative(unit(grey), expected) < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", list(APPLICATIONS))
 def test_every_backbone_of_the_table_goes_through_the_same_door(backbone: str) -> None:
     embed = Embedder(backbone, weights="random", precision="float32", seed=3)
@@ -174,6 +183,7 @@ def test_every_backbone_of_the_table_goes_through_the_same_door(backbone: str) -
     assert embed.settings["preprocess"] == backbone
 
 
+@pytest.mark.slow
 def test_weights_by_name_are_known_for_what_they_are(weights: str, vgg16: Embedder, tmp_path: Path) -> None:
     from features.backbones.weights import read_keras_h5, write_keras_h5
 
@@ -186,6 +196,7 @@ def test_weights_by_name_are_known_for_what_they_are(weights: str, vgg16: Embedd
     assert mine.settings["weights_sha256"] != vgg16.settings["weights_sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

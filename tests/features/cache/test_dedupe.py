@@ -39,6 +39,7 @@ def cohort(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_cache_without_copies_is_that_of_the_cohort_without_them(
     tmp_path: Path, cohort: Path, cheap_embedder: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,7 @@ def test_the_cache_without_copies_is_that_of_the_cohort_without_them(
     assert "exists; name a new file" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_out_copies_are_named_and_nothing_is_written(
     tmp_path: Path, cohort: Path, cheap_embedder: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +70,7 @@ def test_without_out_copies_are_named_and_nothing_is_written(
     assert (full.read_bytes(), sorted(tmp_path.iterdir())) == before
 
 
+@pytest.mark.slow
 def test_a_group_keeps_one_and_blank_patients_are_nobodys_copy(tmp_path: Path, cheap_embedder: Any) -> None:
     import numpy as np
     from PIL import Image

@@ -48,6 +48,7 @@ def test_a_head_of_version_1_scores() -> None:
     assert scores == pytest.approx([1 / (1 + np.exp(-0.875))], abs=1e-15)
 
 
+@pytest.mark.slow
 def test_a_boosted_head_of_version_1_scores() -> None:
     b = bundle.load_bundle(FROZEN / "boosted-v1.npz")
     assert b.about["train_patients"] == ["00002", "00011"]

@@ -27,6 +27,7 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "f.h5"
 
 
+@pytest.mark.slow
 def test_sound_damaged_and_foreign(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(cache)]) == 0
     with h5py.File(cache) as f:
@@ -47,6 +48,7 @@ def crashes(path: Path, out: object) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fate", "words"), [(hangs, "to no end within 3 s"), (crashes, "crashed on it (exit status -11)")]
 )
@@ -56,6 +58,7 @@ def test_a_hang_and_a_crash_are_answers(cache: Path, monkeypatch: pytest.MonkeyP
     assert words in problem
 
 
+@pytest.mark.slow
 def test_flipped_bits_are_found_or_change_nothing() -> None:
     command = [sys.executable, "-m", "benchmarks.faults.flips", "250", "11"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
@@ -99,6 +102,7 @@ def test_series_out_of_order_or_twice_are_found(tmp_path: Path) -> None:
 # --- opening -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fate", "words"),
     [

@@ -25,6 +25,7 @@ def told(text: str, folder: Path) -> list[str]:
     return text.replace(str(folder), "<tmp>").splitlines()
 
 
+@pytest.mark.slow
 def test_repair_and_extraction_bring_back_the_whole_cache(
     tmp_path: Path, cheap_embedder: Any, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:
@@ -66,6 +67,7 @@ def cache(path: Path, *patients: str, skipped: tuple[Skipped, ...] = (), seed: i
     return path
 
 
+@pytest.mark.slow
 def test_caches_of_two_machines_are_the_cache_of_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:
@@ -82,6 +84,7 @@ def test_caches_of_two_machines_are_the_cache_of_one(
     assert main(["merge", str(a), "--out", str(out)]) == 2
 
 
+@pytest.mark.slow
 def test_what_disagrees_is_named_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:

@@ -208,6 +208,7 @@ def test_formulas_become_text_and_come_back() -> None:
 EVIL = ["<script>alert(1)</script>", "=cmd|' /C calc'!A0", "@SUM(1)", "-7", '"><img src=x onerror=alert(1)>']
 
 
+@pytest.mark.slow
 def test_the_doors_open_no_port_and_hostile_names_stay_text(
     tmp_path: Path, cheap_embedder: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,6 +88,7 @@ def test_the_file_is_a_function_of_its_content(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_file_is_the_same_from_another_process_with_another_hash_seed(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
@@ -263,6 +264,7 @@ def test_a_file_that_is_not_there_or_not_hdf5(tmp_path: Path) -> None:
         Cache(tmp_path / "begun.h5")
 
 
+@pytest.mark.slow
 def test_whatever_byte_is_damaged_the_answer_is_in_words(cache_path: Path) -> None:
     whole = cache_path.read_bytes()
     rng = np.random.default_rng(0)
@@ -277,6 +279,7 @@ def test_whatever_byte_is_damaged_the_answer_is_in_words(cache_path: Path) -> No
         assert all(problems)
 
 
+@pytest.mark.slow
 def test_info_and_verify_print_what_is_inside(
     cache_path: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:

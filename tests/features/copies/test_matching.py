@@ -53,6 +53,7 @@ def cohort(seed: int = 0, n: int = 24) -> dict[str, np.ndarray]:
     return series
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_found_is_what_all_comparisons_would_find(seed: int) -> None:
     f = prints(cohort(seed))
@@ -81,6 +82,7 @@ def test_the_copy_of_a_short_series_is_found_among_two_thousand_others() -> None
     assert list(near_copies(f := prints(series), f)) == [(1234, 2000)]
 
 
+@pytest.mark.slow
 def test_the_edges_of_blocks_hide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     f = prints(cohort(4))
     whole = [matching._meetings(f.sketch, matching._words(f.sketch), f.owner, k) for k in range(32)]

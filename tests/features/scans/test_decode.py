@@ -615,6 +615,7 @@ def test_truncated_nifti(tmp_path: Path, name: str) -> None:
 # --- real files ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_file_of_four_vendors_gives_slices_or_a_reason(shared: Path) -> None:
     root = shared / "data/dicom_codec_quirks"
     slices, reasons = {}, {}

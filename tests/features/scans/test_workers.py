@@ -55,6 +55,7 @@ def series(cohort: Path, patient: str, *files: str, sequence: str = "FLAIR") -> 
     return Series(patient, sequence, cohort, files)
 
 
+@pytest.mark.slow
 def test_each_bad_file_costs_itself_and_a_lost_worker_nothing(tmp_path: Path) -> None:
     todo = [
         series(tmp_path, "1", "a", "crash", "b", "hang", "c", "bomb", "exit", "d"),
@@ -76,6 +77,7 @@ def test_each_bad_file_costs_itself_and_a_lost_worker_nothing(tmp_path: Path) ->
     assert decoders() == []
 
 
+@pytest.mark.slow
 def test_a_series_that_is_too_large_as_a_whole_is_left_out_as_a_whole(tmp_path: Path) -> None:
     large = series(tmp_path, "1", "a", "b", sequence="too large")
     ((_, images),) = decoded([large], partial(_only_if_any, tmp_path), 1, Limits(memory=2**30))
@@ -99,11 +101,13 @@ def unable(*_: object, **__: object) -> Images:
     os._exit(9)
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_start_end_the_run_in_words(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"do not start \(the last ended with exit status 9\).*--workers 0"):
         list(decoded([series(tmp_path, "1", "a")], unable, 1))
 
 
+@pytest.mark.slow
 def test_workers_end_at_once_when_the_consumer_stops(tmp_path: Path) -> None:
     found = decoded([series(tmp_path, str(k), "a") for k in (1, 2)] + [series(tmp_path, "3", "hang")], hostile, 1)
     next(found)
@@ -114,6 +118,7 @@ def test_workers_end_at_once_when_the_consumer_stops(tmp_path: Path) -> None:
     assert decoders() == []
 
 
+@pytest.mark.slow
 def test_workers_give_what_this_process_gives(tmp_path: Path, write_dicom: Callable[..., Path]) -> None:
     rng = np.random.default_rng(0)
     for k in range(3):

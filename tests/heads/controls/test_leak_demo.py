@@ -50,6 +50,7 @@ def run(table: Slices, heads: Any = None, labels: dict[str, int] = LABELS, **opt
     return demonstrate(heads or [Logistic()], [table], labels, **settings)
 
 
+@pytest.mark.slow
 def test_the_patient_split_of_the_true_labels_is_the_one_of_a_run() -> None:
     t, heads = slices(), [Logistic(), Boosted(rounds=5)]
     splits = {"FLAIR": row_splits(patient_folds(LABELS, folds=4, repeats=1, seed=5)[0], t.patient, t.view)}

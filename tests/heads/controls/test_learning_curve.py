@@ -44,6 +44,7 @@ def curve(
     return [dict(zip(LEARNING_COLUMNS, row, strict=True)) for row in rows]
 
 
+@pytest.mark.slow
 def test_with_all_patients_it_is_the_cross_validation_exactly() -> None:
     t, heads = table(), (Logistic(), Boosted(rounds=5))
     splits = {"FLAIR": row_splits(FOLDS, t.patient, t.view)}

@@ -61,6 +61,7 @@ def ledger(run: Run) -> list[dict[str, str]]:
     return run.more["ledger.csv"]
 
 
+@pytest.mark.slow
 def test_the_ledger_has_every_draw_and_one_choice_per_head_and_fold(run: Run) -> None:
     rows = ledger(run)
     counts = Counter((r["head"], r["repeat"], r["fold"]) for r in rows)
@@ -148,6 +149,7 @@ def test_new_patients_are_scored_by_the_chosen_heads(tuned: Path, tmp_path: Path
     assert len(submission.read_text().splitlines()) == 13
 
 
+@pytest.mark.slow
 def test_the_report_uses_thresholds_of_inner_folds(tuned: Path, run: Run, tmp_path: Path) -> None:
     out = tmp_path / "report"
     options = ["--out", str(out), "--threshold", "youden", "--replicates", "50"]
@@ -164,6 +166,7 @@ def test_the_report_uses_thresholds_of_inner_folds(tuned: Path, run: Run, tmp_pa
     assert report["sections"]["ledger"]["looks"][0]["total"] == 3
 
 
+@pytest.mark.slow
 def test_looks_are_carried_over_by_overwrite(tmp_path: Path) -> None:
     files = cohort(tmp_path, "f", 0, 12)
     out = tmp_path / "runs" / "r"

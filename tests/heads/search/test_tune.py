@@ -118,6 +118,7 @@ def test_the_sequence_that_carries_the_signal_is_chosen_in_every_fold(aggregator
     assert made[-1].fitted is not None and made[-1].patients == []
 
 
+@pytest.mark.slow
 def test_the_best_of_many_is_optimistic_and_the_nested_choice_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """60 cohorts of 30 patients with five sequences of noise."""
     monkeypatch.setattr(
@@ -144,6 +145,7 @@ def test_the_best_of_many_is_optimistic_and_the_nested_choice_is_not(monkeypatch
     assert error < 0.03
 
 
+@pytest.mark.slow
 def test_the_first_configuration_is_the_untuned_run() -> None:
     tables = cohort({"FLAIR": 0.5, "T2w": 1.0})
     t = tables["FLAIR", "all"]
@@ -155,6 +157,7 @@ def test_the_first_configuration_is_the_untuned_run() -> None:
         assert [(p, s, n) for p, s, n, _ in c.patients] == aggregate(r.scores, t.patient[r.rows], "mean")
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_jobs_or_on_what_else_is_trained() -> None:
     tables = cohort({"FLAIR": 0.5, "T2w": 0.5})
     heads = [Logistic(), Boosted(rounds=5)]

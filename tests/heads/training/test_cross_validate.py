@@ -52,6 +52,7 @@ def trained(files: tuple[Path, Path], out: Path, *options: str) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_door_and_the_call_give_the_same_figures(run: Run, files: tuple[Path, Path], tmp_path: Path) -> None:
     door, saved = trained(files, tmp_path / "door" / "api"), run.save(tmp_path / "saved" / "api")
     assert {p.name for p in door.iterdir()} == {p.name for p in saved.iterdir()}
@@ -63,6 +64,7 @@ def test_the_door_and_the_call_give_the_same_figures(run: Run, files: tuple[Path
     assert {k for k in a["arguments"] if a["arguments"][k] != b["arguments"][k]} <= {"features", "labels", "out"}
 
 
+@pytest.mark.slow
 def test_nothing_is_written_until_it_is_saved(run: Run, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -118,6 +118,7 @@ def models(scores: list[np.ndarray], y: np.ndarray) -> list[Scores]:
     return scores_of(f)
 
 
+@pytest.mark.slow
 def test_the_best_of_many_against_every_permutation() -> None:
     y = np.array([1, 1, 1, 0, 0, 0, 0])
     scores = [np.random.default_rng(k).normal(size=7) for k in range(3)]
@@ -142,6 +143,7 @@ def test_copies_of_a_model_are_one_look() -> None:
     assert fresh.expected > 0.58
 
 
+@pytest.mark.slow
 def test_p_is_uniform_where_there_is_nothing() -> None:
     p = [
         best_of(

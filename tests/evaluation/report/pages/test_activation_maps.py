@@ -46,6 +46,7 @@ def result(auc_is_high: bool, n: int = 40) -> Scored:
     )[0]
 
 
+@pytest.mark.slow
 def test_the_figure_says_whose_score_it_is(snapshot: SnapshotAssertion) -> None:
     figure = drawing(explanation([0.2, -0.1, 0.9, -0.5, 0, 0.3, 0.4, 0.1], 0.62))
     svg = figure.svg.decode()
@@ -59,6 +60,7 @@ def test_the_figure_says_whose_score_it_is(snapshot: SnapshotAssertion) -> None:
     assert "plain" in lone.svg.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scored", [result(True), result(False), result(True, 12)], ids=["above chance", "chance", "few patients"]
 )
@@ -69,6 +71,7 @@ def test_the_words_say_what_the_maps_are_worth(scored: Scored, snapshot: Snapsho
     assert section.sheets[0].rows == [("00011: logistic on FLAIR", 1, 0, 2, 0.55, 2, "0.525 to 0.574")]
 
 
+@pytest.mark.slow
 def test_the_json_has_every_slice_and_the_maps_that_are_drawn(tmp_path: Path) -> None:
     e = explanation([0.1 * k for k in range(8)], 0.6)
     assessed = [assess(result(True), level="patient", replicates=50)]
@@ -128,6 +131,7 @@ def explained(tmp_path: Path) -> list[dict[str, Any]]:
     return list(content["explanations"])
 
 
+@pytest.mark.slow
 def test_explained_scores_are_the_out_of_fold_scores_of_the_run(
     walked: Path, tmp_path: Path, door: Door, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +162,7 @@ def test_explained_scores_are_the_out_of_fold_scores_of_the_run(
     assert page.count("data:image/png") == 4 and "not where the tumour is" in page
 
 
+@pytest.mark.slow
 def test_a_pooled_score_is_the_mean_of_its_slices_logits(walked: Path, tmp_path: Path, door: Door) -> None:
     assert door("pooled", "00002", options=("--sequence", "FLAIR")) == 0
     (e,) = explained(tmp_path)

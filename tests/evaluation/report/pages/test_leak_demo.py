@@ -65,11 +65,13 @@ def test_the_figure_is_written_twice_and_its_words_give_the_figures(
     assert "patient split (LEAKS)" not in svg
 
 
+@pytest.mark.slow
 def test_a_third_split_gets_a_panel() -> None:
     svg = drawing(rows(("slice", "id", "patient"))).svg.decode()
     assert all(f"{name} split" in svg for name in ("slice", "id", "patient"))
 
 
+@pytest.mark.slow
 def test_the_section_has_words_both_levels_and_plain_data(snapshot: SnapshotAssertion) -> None:
     section = leakage_section(rows(), 7)
     assert section.key == "leakage"
@@ -97,6 +99,7 @@ def test_what_is_published_is_cited_as_the_abstract_has_it() -> None:
     assert "10.1038/s41598-021-01681-w" in PUBLISHED
 
 
+@pytest.mark.slow
 def test_figures_that_do_not_exist_are_null(tmp_path: Path) -> None:
     lone = [r for r in rows() if r.draw < 2]  # one shuffle has no spread
     section = leakage_section(lone, 7)

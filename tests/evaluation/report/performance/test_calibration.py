@@ -30,6 +30,7 @@ def said(*results: Scored, replicates: int = 50, recalibrate: str = "none") -> S
     return calibration_section(context(scored=list(results), replicates=replicates, recalibrate=recalibrate))
 
 
+@pytest.mark.slow
 def test_each_result_is_put_under_what_its_slope_says(snapshot: SnapshotAssertion) -> None:
     results = [result("fine", 1.0), result("bold", 2.5), result("timid", 0.4), result("blind", 0.0, seed=1)]
     section = said(*results, replicates=150)
@@ -41,6 +42,7 @@ def test_each_result_is_put_under_what_its_slope_says(snapshot: SnapshotAssertio
     assert signed_interval(slopes[1][1]) in section.words[0]
 
 
+@pytest.mark.slow
 def test_few_positives_are_said_to_tell_little() -> None:
     many = said(result("a", 1.0, n=400), replicates=20)
     few = said(result("a", 1.0, n=150), replicates=20)
@@ -49,6 +51,7 @@ def test_few_positives_are_said_to_tell_little() -> None:
     assert sum(w.startswith(f"What {n} patients in the smaller class cannot tell") for w in few.words) == 1
 
 
+@pytest.mark.slow
 def test_scores_that_are_too_low_on_the_whole_are_said_to_be(snapshot: SnapshotAssertion) -> None:
     low = result("low", 1.0)
     low.scores[:] = low.scores / 3
@@ -64,6 +67,7 @@ def test_a_rare_class_is_drawn_where_its_scores_are(points: list[float], window:
     assert _window(np.array(points)) == pytest.approx(window)
 
 
+@pytest.mark.slow
 def test_tables_and_data_hold_the_same_figures() -> None:
     section = said(result("a", 1.0), result("b", 1.0, run="other"), replicates=50)
     assert section.key == "calibration"
@@ -80,6 +84,7 @@ def test_tables_and_data_hold_the_same_figures() -> None:
     json.dumps(without_nan(section.data), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_the_figure_is_narrow_and_says_what_it_shows(snapshot: SnapshotAssertion) -> None:
     (drawing,) = said(result("a", 1.0), replicates=50).drawings
     width = int.from_bytes(drawing.png[16:20], "big")
@@ -88,6 +93,7 @@ def test_the_figure_is_narrow_and_says_what_it_shows(snapshot: SnapshotAssertion
     assert drawing.title == "a on T1wCE: calibration and decision curve"
 
 
+@pytest.mark.slow
 def test_recalibrated_scores_are_labelled_everywhere(snapshot: SnapshotAssertion) -> None:
     bold = result("bold", 2.5)
     plain = said(bold, replicates=50)
@@ -101,6 +107,7 @@ def test_recalibrated_scores_are_labelled_everywhere(snapshot: SnapshotAssertion
     assert slopes[0] < 0.6 < 0.85 < slopes[1] < 1.15
 
 
+@pytest.mark.slow
 def test_few_patients_get_no_figures(snapshot: SnapshotAssertion) -> None:
     few, enough = result("few", 1.0, n=400), result("enough", 1.0)
     nine = np.flatnonzero(few.y == 1)[9:]
@@ -114,6 +121,7 @@ def test_few_patients_get_no_figures(snapshot: SnapshotAssertion) -> None:
     assert nothing.words == snapshot(name="none")
 
 
+@pytest.mark.slow
 def test_a_result_without_a_slope_is_said_to_have_none(snapshot: SnapshotAssertion) -> None:
     apart = result("apart", 1.0)
     apart.scores[0] = 0.1 + 0.8 * apart.y

@@ -43,6 +43,7 @@ def test_the_end_of_the_curve_in_words(gain: float, snapshot: SnapshotAssertion)
     assert section.words == snapshot
 
 
+@pytest.mark.slow
 def test_table_figure_and_data_show_every_head_and_sequence() -> None:
     section = learning_section(run(rows(0.1, heads=("a", "b", "c"), sequences=("X", "Y", "Z"))))
     assert section is not None
@@ -90,6 +91,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_doors_write_and_report_the_curve_and_the_calibration(trained: Path) -> None:
     with (trained / "run" / LEARNING).open(newline="") as f:
         table = list(csv.DictReader(f))

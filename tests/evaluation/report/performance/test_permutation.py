@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from report_material import a_run, context
 from syrupy.assertion import SnapshotAssertion
 
@@ -20,6 +21,7 @@ def said(*tests: PermutationTest, n: int = 40) -> Section | None:
     return permutation_section(context(a_run("run", n=n), permutations=list(tests)))
 
 
+@pytest.mark.slow
 def test_the_section_says_whether_the_choice_explains_the_best(snapshot: SnapshotAssertion) -> None:
     flair, t2w = np.random.default_rng(2).normal(0.5, 0.03, (2, 99))
     good = said(held_against("FLAIR", 0.7, flair), held_against("T2w", 0.5, t2w))

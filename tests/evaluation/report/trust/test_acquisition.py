@@ -84,6 +84,7 @@ def test_images_that_beat_the_shortcut(snapshot: SnapshotAssertion) -> None:
     json.dumps(said.data, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_shortcut_that_does_as_well_and_one_that_does_better(snapshot: SnapshotAssertion) -> None:
     good = scored("logistic", "shortcuts", 3, seed=1)
     even = section([scored("boosted", "T1wCE", 3)], good).words[0]
@@ -103,6 +104,7 @@ def test_two_heads_are_two_looks() -> None:
     assert twice.words[0].startswith(NOT_TOLD)
 
 
+@pytest.mark.slow
 def test_the_p_value_of_a_shortcut_is_that_of_shuffled_labels() -> None:
     """For scores without a training sample the variance is Mann and Whitney's; the training sample adds 1 - 2/5 of it."""
     one = scored("logistic", "shortcuts", 1.0, seed=2)
@@ -154,6 +156,7 @@ def test_a_sequence_of_few_patients_is_not_compared(snapshot: SnapshotAssertion)
     assert said.words[0] == snapshot
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("effect", "more"), [(0.0, 3), (4.0, 0)])
 def test_planted_vectors_and_planted_slice_counts(tmp_path: Path, effect: float, more: int, capsys: Any) -> None:
     """`effect` shifts the vectors of positives, `more` is their number of additional slices: one is told, one is not."""
@@ -202,6 +205,7 @@ def audited(folder: Path, *options: str) -> tuple[str, float]:
     return finding, max(h["auc"]["estimate"] for h in own)
 
 
+@pytest.mark.slow
 def test_without_shortcuts_on_request_and_where_there_are_none(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     blocks = [series(f"{i:05d}", "FLAIR", rng.normal(size=(4, 12))) for i in range(24)]

@@ -65,6 +65,7 @@ def ids(n: int = PATIENTS, first: int = 0) -> dict[str, int]:
     return {f"{i:05}": i for i in range(first, first + n)}
 
 
+@pytest.mark.slow
 def test_copies_inside_a_cohort_are_told_and_kept_in_one_fold(
     cohort, tmp_path: Path, capsys, snapshot: SnapshotAssertion
 ) -> None:
@@ -83,6 +84,7 @@ def test_copies_inside_a_cohort_are_told_and_kept_in_one_fold(
     assert "CONFLICT" not in page
 
 
+@pytest.mark.slow
 def test_copies_with_different_labels_are_shouted(cohort, tmp_path: Path, capsys, snapshot: SnapshotAssertion) -> None:
     about = train(cohort("c", {**ids(), "x": 3}, wrong=("x",)), tmp_path / "r")
     assert about["duplicates"]["conflicts"] == [["00003", "x"]]
@@ -91,6 +93,7 @@ def test_copies_with_different_labels_are_shouted(cohort, tmp_path: Path, capsys
     assert saying(capsys.readouterr().out, "CONFLICT") == snapshot(name="in the verdict")
 
 
+@pytest.mark.slow
 def test_a_cohort_without_copies_says_by_which_test(
     cohort, tmp_path: Path, capsys, snapshot: SnapshotAssertion
 ) -> None:
@@ -99,6 +102,7 @@ def test_a_cohort_without_copies_says_by_which_test(
     assert saying(capsys.readouterr().out, "copy") == snapshot
 
 
+@pytest.mark.slow
 def test_a_split_file_that_parts_copies_is_shouted(cohort, tmp_path: Path, capsys, snapshot: SnapshotAssertion) -> None:
     files = cohort("c", {**ids(), "x": 3})
     rows = [f"{p},{k % 4}" for k, p in enumerate([*ids(), "x"])]  # 00003 is in fold 3, x in fold 0
@@ -108,6 +112,7 @@ def test_a_split_file_that_parts_copies_is_shouted(cohort, tmp_path: Path, capsy
     assert saying(capsys.readouterr().out.replace(str(tmp_path), "<tmp>"), "different folds") == snapshot
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--unit", "patient"), ("--slices", "first")])
 def test_patients_of_the_training_are_refused_under_other_names(
     cohort, tmp_path: Path, capsys, options: tuple[str, ...], snapshot: SnapshotAssertion
@@ -124,6 +129,7 @@ def test_patients_of_the_training_are_refused_under_other_names(
         assert {r["warning"] for r in csv.DictReader(f)} == snapshot(name="at every score")
 
 
+@pytest.mark.slow
 def test_new_patients_are_scored(cohort, tmp_path: Path, capsys) -> None:
     train(cohort("c", ids()), tmp_path / "r")
     new, _ = cohort("new", ids(4, first=50))
@@ -132,6 +138,7 @@ def test_new_patients_are_scored(cohort, tmp_path: Path, capsys) -> None:
     assert "warning" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_head_without_a_fingerprint_says_that_only_ids_were_compared(
     cohort, tmp_path: Path, capsys, snapshot: SnapshotAssertion
 ) -> None:

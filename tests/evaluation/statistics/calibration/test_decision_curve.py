@@ -96,6 +96,7 @@ def test_one_score_for_all_is_everybody_or_nobody() -> None:
     assert not curve.clear.any()
 
 
+@pytest.mark.slow
 def test_noise_rarely_clears_the_baselines_anywhere() -> None:
     rng = np.random.default_rng(5)
     clear = [

@@ -99,6 +99,7 @@ def test_log_odds_of_certain_scores_are_finite() -> None:
     assert log_odds(np.array([0.0, 0.5, 0.8, 1.0])) == pytest.approx([-16.118, 0, np.log(4), 16.118], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_nearly_separated_classes_with_far_scores_still_meet_the_score_equations() -> None:
     found = 0
     for seed in range(300):

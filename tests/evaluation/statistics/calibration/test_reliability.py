@@ -55,6 +55,7 @@ def test_doubled_log_odds_halve_the_slope_and_a_shift_is_the_intercept() -> None
     assert shifted["intercept"] == pytest.approx(true["intercept"] - 0.7 * true["slope"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_interval_knows_that_the_share_of_positives_varies() -> None:
     """A bootstrap within classes would hold the share still, and be far too sure of the intercept."""
     s = planted(500)
@@ -64,6 +65,7 @@ def test_the_interval_knows_that_the_share_of_positives_varies() -> None:
     assert (v["high"] - v["low"]) / 2 == pytest.approx(wald, rel=0.12)
 
 
+@pytest.mark.slow
 def test_intervals_contain_the_truth_nearly_as_often_as_they_say() -> None:
     hits = np.zeros(2)
     for seed in range(80):
@@ -102,6 +104,7 @@ def test_scores_of_few_values_have_nothing_within_bins() -> None:
     )
 
 
+@pytest.mark.slow
 def test_reliability_of_true_probabilities_is_not_shown_to_differ_from_0() -> None:
     """Noise in the bins makes it positive; an interval of percentiles would exclude 0 every time."""
     lows = [calibrate(planted(200, seed=s), replicates=200).values["reliability"]["low"] for s in range(20)]

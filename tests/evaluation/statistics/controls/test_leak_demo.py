@@ -54,6 +54,7 @@ def row(auc: float, draw: int, split: str = "patient", head: str = "h", shared: 
     return Row(head, "FLAIR", split, "shuffled" if draw else "true", draw, level, auc, auc, shared, 12, "")
 
 
+@pytest.mark.slow
 def test_a_planted_leak_is_flagged_and_the_honest_split_of_the_same_slices_is_not() -> None:
     for seed in range(4):
         verdicts = judge(*cohort(identity=2.0, slices=6, seed=seed), seed=20 * seed)
@@ -65,6 +66,7 @@ def test_a_planted_leak_is_flagged_and_the_honest_split_of_the_same_slices_is_no
         assert verdicts["patient"].shared == 0
 
 
+@pytest.mark.slow
 def test_slices_that_do_not_give_their_patient_away_leak_by_count_alone() -> None:
     v = judge(*cohort(identity=0.0, slices=6))["slice"]
     assert abs(v.optimism) < 0.15
@@ -73,6 +75,7 @@ def test_slices_that_do_not_give_their_patient_away_leak_by_count_alone() -> Non
     assert (v.shared, v.tested) == (12, 12)
 
 
+@pytest.mark.slow
 def test_a_patient_under_two_ids_is_flagged_once_the_ids_are_known_to_be_one() -> None:
     table, labels = cohort(patients=8, slices=3, identity=2.0)
     twin = np.array([f"{p}x" for p in table.patient], object)
@@ -101,6 +104,7 @@ def test_at_most_one_clean_demonstration_in_twenty_is_called_inflated() -> None:
     assert alarms <= 5
 
 
+@pytest.mark.slow
 def test_the_error_rate_holds_for_the_whole_table() -> None:
     rng = np.random.default_rng(0)
     alarms = 0
@@ -188,6 +192,7 @@ def test_a_fold_with_one_class_is_passed_over_and_no_auc_is_blank() -> None:
     assert [dict(zip(LEAK_COLUMNS, r, strict=True))["auc"] for r in lines[1:]] == ["", ""]
 
 
+@pytest.mark.slow
 def test_pooled_scores_are_biased_low_where_there_is_nothing_to_find_and_folds_are_not() -> None:
     cohorts = [cohort(patients=10, slices=1, identity=1.0, seed=s) for s in range(5)]
     verdicts = [judge(*c, Logistic(), folds=4, seed=50 * s)["patient"] for s, c in enumerate(cohorts)]
